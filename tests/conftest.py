@@ -1,0 +1,66 @@
+"""Shared fixtures: seeds for every test, real parts found or the test skipped with the reason."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).resolve().parents[1]
+FOREIGN = ROOT.parent / "shared" / "data" / "cross_process_opamp"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what this machine cannot run."""
+    skips = {
+        "ngspice": _ngspice_reason(),
+        "browser": "" if _chromium() else "Chromium is not installed",
+        "foreign": "" if FOREIGN.is_dir() else f"the foreign data set is not at {FOREIGN.name}",
+    }
+    for item in items:
+        for marker, reason in skips.items():
+            if reason and item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _ngspice_reason() -> str:
+    from core.spice import available_engines
+
+    return "" if "ngspice" in available_engines() else "the shared library of ngspice is not here"
+
+
+def _chromium() -> str | None:
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+@pytest.fixture(autouse=True)
+def _seeds() -> None:
+    """Every test starts from the same random state."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - libraries under test may draw from the global state
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The project's root folder."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def foreign_folder() -> Path:
+    """The foreign data set, one folder a circuit; use with the marker `foreign`."""
+    return FOREIGN
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of Chromium; use with the marker `browser`."""
+    path = _chromium()
+    assert path is not None
+    return path
