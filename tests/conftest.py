@@ -16,14 +16,12 @@ FOREIGN = ROOT.parent / "shared" / "data" / "cross_process_opamp"
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with the reason, what this machine cannot run."""
-    skips = {
-        "ngspice": _ngspice_reason(),
-        "browser": "" if _chromium() else "Chromium is not installed",
-        "foreign": "" if FOREIGN.is_dir() else f"the foreign data set is not at {FOREIGN.name}",
-    }
-    for item in items:
-        for marker, reason in skips.items():
-            if reason and item.get_closest_marker(marker):
+    reasons = {"ngspice": _ngspice_reason, "browser": _browser_reason, "foreign": _foreign_reason}
+    for marker, find_reason in reasons.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = find_reason() if marked else ""
+        if reason:
+            for item in marked:
                 item.add_marker(pytest.mark.skip(reason=reason))
 
 
@@ -31,6 +29,14 @@ def _ngspice_reason() -> str:
     from core.spice import available_engines
 
     return "" if "ngspice" in available_engines() else "the shared library of ngspice is not here"
+
+
+def _browser_reason() -> str:
+    return "" if _chromium() else "Chromium is not installed"
+
+
+def _foreign_reason() -> str:
+    return "" if FOREIGN.is_dir() else f"the foreign data set {FOREIGN.name} is not here"
 
 
 def _chromium() -> str | None:
