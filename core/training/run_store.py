@@ -154,8 +154,8 @@ class RunStore:
                 started=old.started or now,
                 finished=0.0,
             )
-        elif RunState(state).is_finished():
-            status = replace(status, finished=now)
+        else:
+            status = replace(status, finished=now if RunState(state).is_finished() else 0.0)
         self._write_status(status)
 
     def heartbeat(self) -> None:
@@ -217,7 +217,8 @@ class RunStore:
         if status.state == RunState.QUEUED and (self.folder / LAUNCH).is_file():
             launch = self.read_json(LAUNCH)
             if not is_alive(launch["pid"], launch["pid_started"]):
-                message = last_line(self.folder / LOG) or "The training process did not start."
+                said = last_line(self.folder / LOG).removeprefix("error: ")
+                message = said or "The training process did not start."
                 return replace(status, state=RunState.FAILED, message=message)
         return status
 

@@ -1,0 +1,224 @@
+"""Training in the background: a process of its own that outlives the page that started it.
+
+The run folder is the only link between the two, so runs survive a page switch, a reload and a
+restart of the server. Nothing here waits: pages call ``pursue_cancel`` whenever they look.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+from filelock import FileLock
+
+from core.errors import InputError
+from core.training.run_store import (
+    CANCEL,
+    EVENTS,
+    LAUNCH,
+    LOG,
+    RunState,
+    RunStore,
+    is_alive,
+    list_runs,
+)
+
+PROJECT = Path(__file__).resolve().parents[2]
+# Two trainings on two cores would starve the pages that watch them.
+MOST_AT_ONCE = max(1, (os.cpu_count() or 2) // 2)
+NICENESS = 10
+# The trainer looks for a cancel between batches, so one that has not reacted by then is stuck.
+GRACE = 5.0
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """What to train; the fields are the flags of ``python -m core train``."""
+
+    circuit: str
+    data: str = ""
+    preset: str = "default"
+    overrides: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    seed: int = 42
+
+    def flags(self) -> list[str]:
+        """Return the request as command-line flags."""
+        flags = ["--circuit", self.circuit, "--preset", self.preset, "--seed", str(self.seed)]
+        flags += ["--data", self.data] if self.data else []
+        flags += ["--stages", ",".join(self.stages)] if self.stages else []
+        for override in self.overrides:
+            flags += ["--set", override]
+        return flags
+
+
+def launch(root: Path, name: str, request: TrainingRequest) -> RunStore:
+    """Start a training in the folder ``root/name`` and return its run at once.
+
+    Raises:
+        InputError: the name is no folder name or taken, or enough runs work already.
+    """
+    folder = _free_folder(root, name)
+    with _one_at_a_time(root):
+        _refuse_where_busy(root)
+        run = RunStore.create(folder, asdict(request))
+        _start(run, request.flags())
+    return run
+
+
+def resume(root: Path, run: RunStore) -> None:
+    """Start a finished, cancelled or lost run again where it stopped.
+
+    Raises:
+        InputError: the run still works, or enough other runs do.
+    """
+    if not run.status().state.is_finished():
+        raise InputError(f'Run "{run.folder.name}" still works: cancel it before resuming it.')
+    config = run.config()
+    request = TrainingRequest(
+        circuit=config["circuit"],
+        data=str(config.get("data", "")),
+        preset=config.get("preset", "default"),
+        overrides=tuple(config.get("overrides", ())),
+        stages=tuple(config.get("stages", ())),
+        seed=config.get("seed", 42),
+    )
+    # A run that failed before it began has nothing to go on with: it is started anew.
+    resumed = ["--resume"] if (run.folder / EVENTS).exists() else []
+    with _one_at_a_time(root):
+        _refuse_where_busy(root)
+        run.clear_cancel()
+        _start(run, [*request.flags(), *resumed])
+
+
+def cancel(run: RunStore) -> None:
+    """Ask a run to stop; ``pursue_cancel`` makes sure that it does."""
+    if not run.status().state.is_finished():
+        run.request_cancel()
+
+
+def pursue_cancel(run: RunStore, grace: float = GRACE) -> None:
+    """Terminate a run that has not heeded a cancel for ``grace`` s, kill it after twice that."""
+    if not run.cancel_requested() or run.status().finished:
+        return
+    pid, started = _process_of(run)
+    waited = time.time() - (run.folder / CANCEL).stat().st_mtime
+    if is_alive(pid, started):
+        if waited >= grace:
+            _signal(pid, signal.SIGKILL if waited >= 2 * grace else signal.SIGTERM)
+        return
+    run.set_status(RunState.CANCELLED, message="Cancelled.")
+
+
+def active_runs(root: Path) -> list[RunStore]:
+    """Return the runs under ``root`` that are queued or running, newest first."""
+    return [run for run in list_runs(root) if not run.status().state.is_finished()]
+
+
+def rename(run: RunStore, name: str) -> RunStore:
+    """Give a finished run another folder name."""
+    if not run.status().state.is_finished():
+        raise InputError(f'Run "{run.folder.name}" still works: rename it when it has ended.')
+    return RunStore(run.folder.rename(_free_folder(run.folder.parent, name)))
+
+
+def delete(run: RunStore) -> None:
+    """Remove a finished run from the disk."""
+    if not run.status().state.is_finished():
+        raise InputError(f'Run "{run.folder.name}" still works: cancel it before deleting it.')
+    shutil.rmtree(run.folder)
+
+
+def read_log(run: RunStore, lines: int = 200) -> str:
+    """Return the last lines that the training process has printed."""
+    path = run.folder / LOG
+    text = path.read_bytes().decode("utf-8", errors="replace") if path.is_file() else ""
+    # Progress overwrites its line by carriage returns; only the last state of a line is of use.
+    kept = [line.rsplit("\r", 1)[-1] for line in text.rstrip().split("\n")]
+    return "\n".join(kept[-lines:])
+
+
+def _start(run: RunStore, flags: Sequence[str]) -> None:
+    command = [sys.executable, "-m", "core", "train", *flags, "--out", str(run.folder.resolve())]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
+    (run.folder / LAUNCH).unlink(missing_ok=True)
+    run.set_status(RunState.QUEUED, message="Starting.")
+    with (run.folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            cwd=PROJECT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    with contextlib.suppress(psutil.Error):
+        psutil.Process(process.pid).nice(NICENESS)
+    run.write_json(
+        LAUNCH,
+        {"pid": process.pid, "pid_started": _start_time(process.pid), "command": command},
+    )
+
+
+def _start_time(pid: int) -> float:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return 0.0
+
+
+def _process_of(run: RunStore) -> tuple[int, float]:
+    """Return process number and start time of whoever works on the run."""
+    status = run.status()
+    if status.pid or not (run.folder / LAUNCH).is_file():
+        return status.pid, status.pid_started
+    launched = run.read_json(LAUNCH)
+    return launched["pid"], launched["pid_started"]
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Signal the process, and all of its group where it leads one, as launched runs do."""
+    with contextlib.suppress(ProcessLookupError):
+        if os.getpgid(pid) == pid:
+            os.killpg(pid, number)
+        else:
+            os.kill(pid, number)
+
+
+def _one_at_a_time(root: Path) -> FileLock:
+    """Two sessions that launch together must not both find the last free place."""
+    root.mkdir(parents=True, exist_ok=True)
+    return FileLock(root / ".launch.lock", timeout=10)
+
+
+def _refuse_where_busy(root: Path) -> None:
+    busy = active_runs(root)
+    if len(busy) >= MOST_AT_ONCE:
+        names = ", ".join(f'"{run.folder.name}"' for run in busy)
+        raise InputError(
+            f"{len(busy)} of at most {MOST_AT_ONCE} training runs work already ({names}): "
+            "wait for the end of one or cancel it."
+        )
+
+
+def _free_folder(root: Path, name: str) -> Path:
+    if not re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,79}", name):
+        raise InputError(
+            f'"{name}" is no name for a run: use letters, digits, spaces, dots, dashes '
+            "and underscores, 80 at most."
+        )
+    folder = root / name
+    if folder.exists():
+        raise InputError(f'A run named "{name}" exists already: choose another name.')
+    return folder
