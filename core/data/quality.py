@@ -1,0 +1,106 @@
+"""Find what is not a measurement, and what is odd, in a table of simulations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from core.circuits import Circuit, Metric
+from core.data.tables import DataSet, DomainTable
+
+FEWEST_REPEATS = 4
+
+
+def repeated_extreme(values: np.ndarray) -> float | None:
+    """Return the largest or smallest value where it is a sentinel by its repetition.
+
+    A simulated metric is continuous: its extreme comes once. An extreme that comes four times,
+    and at least twice as often as any other value, marks the end of a sweep.
+    """
+    finite = values[np.isfinite(values)]
+    if len(finite) == 0:
+        return None
+    distinct, counts = np.unique(finite, return_counts=True)
+    for extreme in (len(distinct) - 1, 0):
+        others = np.delete(counts, extreme)
+        usual = int(others.max()) if len(others) else 0
+        if counts[extreme] >= max(FEWEST_REPEATS, 2 * usual) and len(distinct) > 1:
+            return float(distinct[extreme])
+    return None
+
+
+def not_measured(values: np.ndarray, metric: Metric) -> tuple[np.ndarray, list[str]]:
+    """Tell which values (n) of a metric mean "not measured", and why (n texts, empty if fine)."""
+    why = np.full(len(values), "", dtype=object)
+    finite = np.isfinite(values)
+    extreme = repeated_extreme(values)
+    if extreme is not None:
+        why[values == extreme] = f"{metric.name}: {extreme:g} is a repeated extreme (sweep limit)"
+    if metric.minimum is not None:
+        low = finite & (values <= metric.minimum)
+        why[low] = f"{metric.name}: not above {metric.minimum:g} {metric.unit}"
+    for sentinel in metric.sentinels:
+        why[np.isclose(values, sentinel, rtol=1e-9, atol=0.0)] = (
+            f"{metric.name}: {sentinel:g} {metric.unit} marks a failed measurement"
+        )
+    why[~finite] = f"{metric.name}: not measured"
+    return why != "", list(why)
+
+
+def measured_metrics(metrics: pd.DataFrame, circuit: Circuit) -> tuple[pd.DataFrame, pd.Series]:
+    """Blank out what is not a measurement.
+
+    Returns:
+        The metrics (n x m) with NaN where not measured, and per row the reasons, joined.
+    """
+    measured = metrics.copy()
+    reasons = pd.Series("", index=metrics.index)
+    for metric in circuit.metrics:
+        bad, why = not_measured(metrics[metric.name].to_numpy(), metric)
+        measured.loc[bad, metric.name] = np.nan
+        text = pd.Series(why, index=metrics.index)
+        glue = np.where((reasons != "") & (text != ""), "; ", "")
+        reasons = reasons + glue + text
+    return measured, reasons
+
+
+def quality_findings(dataset: DataSet) -> pd.DataFrame:
+    """List what is odd in a data set but no fault.
+
+    Returns:
+        One row a finding: domain ("A" or "B"), column, finding, rows (how many), example
+        (first row, counted from 1).
+    """
+    findings: list[tuple[str, str, str, int, int]] = []
+    for domain, table in (("A", dataset.source), ("B", dataset.target)):
+        findings += _invalid_rows(domain, table)
+        findings += _off_grid(domain, table, dataset.circuit)
+    columns = ["domain", "column", "finding", "rows", "example"]
+    shared = pd.merge(dataset.source.designs, dataset.target.designs.reset_index())
+    if len(shared):
+        example = int(shared["index"].min()) + 1
+        findings.append(("A and B", "all", "the same design in both", len(shared), example))
+    return pd.DataFrame(findings, columns=columns)
+
+
+def _invalid_rows(domain: str, table: DomainTable) -> list[tuple[str, str, str, int, int]]:
+    found = []
+    parts = table.reason.str.split("; ").explode().rename("reason").rename_axis("row").reset_index()
+    for reason, rows in parts[parts["reason"] != ""].groupby("reason")["row"]:
+        name, _, text = str(reason).partition(": ")
+        column, finding = (name, text) if name in table.metrics.columns else ("all", str(reason))
+        found.append((domain, column, finding, len(rows), int(rows.iloc[0]) + 1))
+    return found
+
+
+def _off_grid(
+    domain: str, table: DomainTable, circuit: Circuit
+) -> list[tuple[str, str, str, int, int]]:
+    found = []
+    for variable in circuit.variables:
+        value = table.designs[variable.name].to_numpy()
+        off = np.abs(value - variable.snap(value)) > 1e-3 * variable.step
+        if off.any():
+            text = f"off the grid of {variable.step:g} {variable.unit}"
+            found.append((domain, variable.name, text, int(off.sum()), int(np.argmax(off)) + 1))
+    return found
