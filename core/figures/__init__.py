@@ -1,0 +1,1 @@
+"""Pictures: data in, figure out. Nothing here knows the dashboard."""

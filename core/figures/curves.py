@@ -1,0 +1,71 @@
+"""Loss curves of one run or several, as a Vega-Lite chart that keeps its zoom while it grows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+PALETTE = ["#3B82F6", "#EF4444", "#14B8A6", "#A16207", "#8B5CF6", "#8593A6"]
+
+
+def epochs_table(events: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """Return the epoch events as a long table: stage, member, epoch, term, value, elapsed.
+
+    Members of one stage are averaged by the reader of the chart, not here.
+    """
+    rows = [
+        {
+            "stage": event["stage"],
+            "member": event.get("member", 0),
+            "epoch": event["epoch"],
+            "epochs": event.get("epochs", 0),
+            "term": term,
+            "value": value,
+            "lr": event.get("lr"),
+            "time": event.get("time", 0.0),
+        }
+        for event in events
+        if event.get("kind") == "epoch"
+        for term, value in event["losses"].items()
+    ]
+    columns = ["stage", "member", "epoch", "epochs", "term", "value", "lr", "time"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def loss_curves(table: pd.DataFrame, *, log: bool, by_run: bool, height: int = 300) -> alt.Chart:
+    """Draw each loss term over the epochs: the mean of the members, one line a term and run.
+
+    Args:
+        table: rows of ``epochs_table`` of one stage, with a column ``run`` beside them.
+        log: logarithmic loss axis; values that are not positive are left out then.
+        by_run: colour tells the run and dashes the term, else colour tells the term.
+        height: of the chart in px.
+    """
+    mean = table.groupby(["run", "term", "epoch"], as_index=False)["value"].mean()
+    if log:
+        mean = mean[mean["value"] > 0]
+    scale = alt.Scale(type="log" if log else "linear", zero=False, nice=True)
+    colour, dash = ("run", "term") if by_run else ("term", "run")
+    encodings: dict[str, Any] = {
+        "x": alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1)),
+        "y": alt.Y("value:Q", title="Loss", scale=scale, axis=alt.Axis(format="~g")),
+        "color": alt.Color(f"{colour}:N", title=None, scale=alt.Scale(range=PALETTE)),
+        "tooltip": [
+            alt.Tooltip("run:N"),
+            alt.Tooltip("term:N"),
+            alt.Tooltip("epoch:Q"),
+            alt.Tooltip("value:Q", format=".4g"),
+        ],
+    }
+    if by_run:
+        encodings["strokeDash"] = alt.StrokeDash(f"{dash}:N", title=None)
+    return (
+        alt.Chart(mean)
+        .mark_line(strokeWidth=1.8, clip=True)
+        .encode(**encodings)
+        .properties(height=height)
+        .configure_legend(orient="top", direction="horizontal", labelLimit=240)
+    )
