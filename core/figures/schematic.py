@@ -6,7 +6,9 @@ sizes are shown as a table instead.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
+from typing import Literal
 
 import schemdraw
 import schemdraw.elements as elm
@@ -16,6 +18,7 @@ from core.figures import style
 from core.figures.quantity import quantities
 
 Point = tuple[float, float]
+Align = Literal["left", "center", "right"]
 HEIGHT = 5.0 / 3.0  # from drain to source of schemdraw's analog transistors
 GATE = 11.0 / 12.0  # from the channel to the end of the gate lead
 N_GATE, P_GATE = 7.0 / 6.0, 0.5  # from the upper terminal down to the gate lead
@@ -40,21 +43,21 @@ class _Sheet:
 
     def fet(self, name: str, at: Point, *, gate: str, kind: str = "n", label: str = "") -> None:
         """Place a transistor with its upper terminal at a point, its gate left or right."""
-        element = elm.AnalogNFet() if kind == "n" else elm.AnalogPFet()
+        transistor = elm.AnalogNFet() if kind == "n" else elm.AnalogPFet()
         # The upper terminal is the drain of an NMOS and the source of a PMOS.
-        element = element.at(at).anchor("drain" if kind == "n" else "source").theta(0)
+        element = transistor.at(at).anchor("drain" if kind == "n" else "source").theta(0)
         if gate == "left":
             element = element.reverse()
         self.drawing += element
         side = label or ("right" if gate == "left" else "left")
         x = at[0] + (0.22 if side == "right" else -0.22)
-        align = "left" if side == "right" else "right"
+        align: Align = "left" if side == "right" else "right"
         middle = at[1] - HEIGHT / 2
         self.text((x, middle + 0.22), name, align, bold=True)
         self.text((x, middle - 0.22), self.size(name), align, colour=style.CANDIDATE)
 
     def text(
-        self, at: Point, text: str, align: str = "center", *, colour: str = "", bold: bool = False
+        self, at: Point, text: str, align: Align = "center", *, colour: str = "", bold: bool = False
     ) -> None:
         label = (
             elm.Label()
@@ -71,7 +74,7 @@ class _Sheet:
         self.drawing += label
 
     def wire(self, *points: Point) -> None:
-        for start, end in zip(points[:-1], points[1:], strict=True):
+        for start, end in itertools.pairwise(points):
             self.drawing += elm.Line().at(start).to(end)
 
     def dot(self, at: Point) -> None:
@@ -80,7 +83,7 @@ class _Sheet:
     def ground(self, at: Point) -> None:
         self.drawing += elm.GroundSignal().at(at).theta(0).scale(0.7)
 
-    def pin(self, at: Point, text: str, align: str) -> None:
+    def pin(self, at: Point, text: str, align: Align) -> None:
         self.drawing += elm.Dot(open=True, radius=0.08).at(at)
         self.text((at[0] + (-0.2 if align == "right" else 0.2), at[1]), text, align)
 

@@ -1,0 +1,1 @@
+"""The dashboard's pages: each file in a folder below is one direct script."""

@@ -1,0 +1,218 @@
+"""Data: what was simulated in both processes, how far B drifted, and what is odd."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from core.data import DataSet
+from core.figures import relations
+from core.figures.distribution import distribution
+from core.figures.quantity import quantities
+from pages.shell import loaders
+from pages.shell.selection import Selection, current
+from pages.shell.widgets import CHART, chart_columns, needed_dataset
+
+DRIFT_COLUMNS = {
+    "label": st.column_config.TextColumn("Column", pinned=True),
+    "kind": st.column_config.TextColumn("Kind"),
+    "verdict": st.column_config.TextColumn("Verdict", help="In plain words, from KS and its p"),
+    "ks": st.column_config.ProgressColumn(
+        "KS",
+        format="%.3f",
+        min_value=0,
+        max_value=1,
+        help="Kolmogorov-Smirnov distance: 0 the same distribution, 1 no overlap",
+    ),
+    "wasserstein": st.column_config.NumberColumn(
+        "Wasserstein", format="%.2f", help="In standard deviations of A, as the models see it"
+    ),
+    "median_ratio": st.column_config.NumberColumn(
+        "Median B / A", format="%.3g", help="Ratio of the medians in physical units"
+    ),
+    "p_value": st.column_config.NumberColumn("p", format="%.2g"),
+}
+
+
+def facts(dataset: DataSet) -> None:
+    """Show the counts of both processes."""
+    source, target = dataset.source, dataset.target
+    with st.container(horizontal=True):
+        st.metric(f"A: {dataset.source_process}", f"{len(source):,} designs", border=True)
+        st.metric("A: working", f"{source.valid.mean():.1%}", border=True)
+        st.metric(f"B: {dataset.target_process}", f"{len(target):,} designs", border=True)
+        st.metric("B: working", f"{target.valid.mean():.1%}", border=True)
+        st.metric(
+            "B: training / held out",
+            f"{len(dataset.train_rows)} / {len(dataset.validation_rows)}",
+            border=True,
+        )
+    st.caption(f"Fingerprint {dataset.fingerprint[:16]}")
+
+
+def distributions(dataset: DataSet) -> None:
+    """Draw the distribution of every metric and variable in A and B."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        scale = st.segmented_control(
+            "Axis",
+            ["log", "linear"],
+            default="log",
+            required=True,
+            key="data_scale",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
+        valid_only = st.toggle(
+            "Working amplifiers only", value=True, key="data_valid", persist_state="session"
+        )
+    shown = quantities(dataset.circuit)
+    domains = {"A": dataset.source, "B": dataset.target}
+    for heading, names, per_row in (
+        ("Metrics", dataset.circuit.metric_names, 3),
+        ("Design variables", dataset.circuit.variable_names, 4),
+    ):
+        st.subheader(heading, anchor=False)
+        columns = chart_columns(len(names), per_row)
+        for name, column in zip(names, columns, strict=True):
+            samples = {}
+            for process, table in domains.items():
+                part = table.metrics if name in table.metrics else table.designs
+                samples[process] = (part[table.valid] if valid_only else part)[name].to_numpy()
+            quantity = shown[name]
+            log = scale == "log" and quantity.unit != "deg"
+            with column:
+                st.plotly_chart(
+                    distribution(samples, quantity, log=log),
+                    config=CHART,
+                    key=f"data_distribution_{name}",
+                    alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
+                )
+
+
+def drift(selection: Selection, dataset: DataSet) -> None:
+    """Show the drift of every column with its verdict."""
+    st.caption(
+        "Both processes are sampled from the same design space, so the sizes should not drift; "
+        "the metrics do. Sort by a column's head."
+    )
+    table = loaders.drift(selection.data, selection.circuit.id)
+    shown = quantities(dataset.circuit)
+    table = table.assign(label=[shown[name].label for name in table.index])
+    st.dataframe(
+        table.sort_values("ks", ascending=False),
+        hide_index=True,
+        column_order=list(DRIFT_COLUMNS),
+        column_config=DRIFT_COLUMNS,
+        height="content",
+        alt="Drift from A to B of every column",
+    )
+
+
+def correlations(dataset: DataSet) -> None:
+    """Show the rank correlations of A, B and their difference."""
+    which = st.segmented_control(
+        "Process",
+        ["A", "B", "B minus A"],
+        default="B minus A",
+        required=True,
+        key="data_correlation",
+        label_visibility="collapsed",
+    )
+    a, b = (relations.rank_correlation(table) for table in (dataset.source, dataset.target))
+    matrix = {"A": a, "B": b, "B minus A": b - a}[which].loc[dataset.circuit.metric_names]
+    shown = quantities(dataset.circuit)
+    st.caption("Spearman's rank correlation of each metric with each variable and metric.")
+    st.plotly_chart(
+        relations.correlation_map(matrix, [shown[name].label for name in matrix.columns]),
+        config=CHART,
+        key="data_correlation_map",
+        alt=f"Rank correlations, {which}",
+    )
+
+
+def scatter(dataset: DataSet) -> None:
+    """Draw two scatter plots linked by a brush."""
+    shown = quantities(dataset.circuit)
+    metrics, variables = dataset.circuit.metric_names, dataset.circuit.variable_names
+    defaults = (variables[0], metrics[1], metrics[2], metrics[4])
+    with st.container(horizontal=True):
+        picked = [
+            st.selectbox(
+                label,
+                list(shown),
+                index=list(shown).index(default),
+                format_func=lambda name: shown[name].label,
+                key=f"data_scatter_{number}",
+            )
+            for number, (label, default) in enumerate(
+                zip(("Left: x", "Left: y", "Right: x", "Right: y"), defaults, strict=True)
+            )
+        ]
+    pairs = [(shown[picked[0]], shown[picked[1]]), (shown[picked[2]], shown[picked[3]])]
+    columns = list({quantity.name: quantity for pair in pairs for quantity in pair}.values())
+    domains = {"A": dataset.source, "B": dataset.target}
+    table = relations.scatter_table(domains, columns, most=1000)
+    st.caption("Draw a box in either plot: its designs stay coloured in both. 1,000 a process.")
+    st.altair_chart(relations.linked_scatter(table, pairs), key="data_scatter_chart")
+
+
+def quality(selection: Selection, dataset: DataSet) -> None:
+    """List what is odd in the data, and why designs failed."""
+    found = loaders.findings(selection.data, selection.circuit.id)
+    if found.empty:
+        st.success("Nothing odd: every value lies on the grid, every metric was measured.")
+        return
+    left, right = st.columns([3, 2])
+    with left:
+        st.subheader("Findings", anchor=False)
+        st.dataframe(
+            found.sort_values("rows", ascending=False),
+            hide_index=True,
+            height="content" if len(found) < 14 else 480,
+            column_config={
+                "domain": "Process",
+                "column": "Column",
+                "finding": st.column_config.TextColumn("Finding", width="large"),
+                "rows": st.column_config.NumberColumn("Rows", format="localized"),
+                "example": st.column_config.NumberColumn("First row", format="%d"),
+            },
+            alt="Quality findings",
+        )
+    with right:
+        st.subheader("Rows that are not used to train", anchor=False)
+        domain = st.segmented_control(
+            "Process", ["A", "B"], default="B", required=True, key="data_quality_domain"
+        )
+        table = dataset.source if domain == "A" else dataset.target
+        rows = table.designs.assign(reason=table.reason)[~table.valid]
+        rows.index = rows.index + 1
+        st.dataframe(
+            rows[["reason", *dataset.circuit.variable_names]],
+            height=420,
+            column_config={"reason": st.column_config.TextColumn("Reason", width="medium")},
+            alt="Designs that are no working amplifiers",
+        )
+
+
+selection = current()
+dataset = needed_dataset(selection)
+facts(dataset)
+tabs = st.tabs(
+    ["Distributions", "Drift", "Correlations", "Scatter", "Quality"],
+    on_change="rerun",
+    key="data_tab",
+)
+if tabs[0].open:
+    with tabs[0]:
+        distributions(dataset)
+if tabs[1].open:
+    with tabs[1]:
+        drift(selection, dataset)
+if tabs[2].open:
+    with tabs[2]:
+        correlations(dataset)
+if tabs[3].open:
+    with tabs[3]:
+        scatter(dataset)
+if tabs[4].open:
+    with tabs[4]:
+        quality(selection, dataset)

@@ -1,0 +1,320 @@
+"""Training: start a run, watch it, compare it with others."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from core.config import PRESETS, STAGES, SettingDescription, TrainingConfig, describe, preset
+from core.errors import CrossfabError
+from core.figures.curves import epochs_table, loss_curves
+from core.training import jobs
+from core.training.progress import Progress, StageState, progress_of
+from core.training.run_store import RunState, RunStatus, RunStore
+from pages.shell import places
+from pages.shell.selection import Selection, current
+from pages.shell.widgets import empty_state, faults_shown, show_fault
+
+POLL = 1.0  # s, while a run works
+STATES = {
+    RunState.QUEUED: (":gray-badge[:material/hourglass: queued]", "waiting for its process"),
+    RunState.RUNNING: (":blue-badge[:material/play_arrow: running]", "working"),
+    RunState.DONE: (":green-badge[:material/check: done]", "finished"),
+    RunState.FAILED: (":orange-badge[:material/error: failed]", "stopped by a fault"),
+    RunState.CANCELLED: (":gray-badge[:material/block: cancelled]", "stopped by a person"),
+    RunState.LOST: (":orange-badge[:material/link_off: lost]", "its process is gone"),
+}
+PRESET_HELP = {
+    "default": "The recipe that measured best on the bundled data.",
+    "reference": "The published recipe with its own numbers.",
+    "quick": "A short run to try things out.",
+}
+
+
+def setting_input(row: SettingDescription, key: str) -> Any:
+    """Draw the input of one hyper-parameter and return its value."""
+    label = row.name.replace("_", " ") + (f" [{row.unit}]" if row.unit else "")
+    bounds = ""
+    if row.minimum is not None and row.maximum is not None:
+        bounds = f" From {row.minimum:g} to {row.maximum:g}."
+    text = f"{row.description}. Preset: {row.value}.{bounds} Set by `{row.path}`."
+    if isinstance(row.value, bool):
+        return st.toggle(label, row.value, key=key, help=text)
+    if row.choices:
+        start = row.choices.index(row.value)
+        return st.selectbox(label, row.choices, start, key=key, help=text)
+    kind = type(row.value)
+    return st.number_input(
+        label,
+        min_value=None if row.minimum is None else kind(row.minimum),
+        max_value=None if row.maximum is None else kind(row.maximum),
+        value=row.value,
+        step=1 if kind is int else (abs(row.value) / 10 or 0.01),
+        format="%d" if kind is int else "%g",
+        key=key,
+        help=text,
+    )
+
+
+def overrides_form(config: TrainingConfig, preset_name: str) -> tuple[str, ...]:
+    """Draw every hyper-parameter by section and return those that differ from the preset."""
+    rows = describe(config)
+    changed = []
+    for section in dict.fromkeys(row.section for row in rows):
+        with st.expander(section.replace("_", " "), key=f"training_section_{section}"):
+            grid = st.grid(2, min_column_width=120)
+            for row in (row for row in rows if row.section == section):
+                with grid.cell():
+                    value = setting_input(row, f"training_{preset_name}_{row.path}")
+                if value != row.value:
+                    changed.append(f"{row.path}={value}")
+    return tuple(changed)
+
+
+@st.fragment
+def launch_panel(selection: Selection) -> None:
+    """Draw the form of a new run."""
+    st.subheader("New run", anchor=False)
+    name = st.text_input("Name", key="training_name", placeholder="by date and time")
+    preset_name = st.segmented_control(
+        "Preset", PRESETS, default="default", required=True, key="training_preset"
+    )
+    st.caption(PRESET_HELP[preset_name])
+    chosen = st.pills(
+        "Stages",
+        STAGES,
+        selection_mode="multi",
+        default=STAGES,
+        key="training_stages",
+        help="They build on each other: align and dual_head start from the baseline's backbone.",
+    )
+    with st.expander("Hyper-parameters", key="training_settings"):
+        overrides = overrides_form(preset(preset_name), preset_name)
+    if overrides:
+        st.caption("Changed: " + ", ".join(f"`{text}`" for text in overrides))
+    if st.button(
+        "Start training",
+        type="primary",
+        key="training_start",
+        icon=":material/play_arrow:",
+        width="stretch",
+        disabled=not selection.data.is_dir(),
+    ):
+        request = jobs.TrainingRequest(
+            circuit=selection.circuit.id,
+            data="" if selection.data_name == places.BUNDLED else str(selection.data.resolve()),
+            preset=preset_name,
+            overrides=overrides,
+            stages=tuple(stage for stage in STAGES if stage in chosen),
+        )
+        with faults_shown("The run was not started"):
+            run = jobs.launch(places.RUNS, name or f"{datetime.now():%Y-%m-%d %H.%M.%S}", request)
+            st.session_state["training_next"] = run.folder.name
+            st.rerun()
+
+
+def runs_table(runs: dict[str, Path]) -> pd.DataFrame:
+    """Return one row a run: state, preset, data, start, time taken."""
+    rows = []
+    for name, folder in runs.items():
+        store = RunStore(folder)
+        status, config = store.status(), store.config()
+        end = status.finished or time.time()
+        rows.append(
+            {
+                "name": name,
+                "state": str(status.state),
+                "preset": config.get("preset", ""),
+                "data": Path(str(config.get("data", ""))).name or places.BUNDLED,
+                "started": datetime.fromtimestamp(status.started) if status.started else None,
+                "minutes": (end - status.started) / 60 if status.started else None,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def stage_line(progress: Progress) -> None:
+    """Show the stages as a pipeline with their states."""
+    parts = []
+    for stage in progress.stages:
+        name = stage.name.replace("_", " ")
+        if stage.state == StageState.DONE:
+            parts.append(f":green-badge[:material/check: {name} · {stage.seconds:.0f} s]")
+        elif stage.state == StageState.WORKING:
+            epoch = f" · {stage.epoch}/{stage.epochs}" if stage.epochs else ""
+            parts.append(f":blue-badge[:material/play_arrow: {name}{epoch}]")
+        else:
+            parts.append(f":gray-badge[{name}]")
+    st.markdown(" :gray[→] ".join(parts))
+
+
+def progress_bar(progress: Progress, status: RunStatus) -> None:
+    """Show how much is done and how long the present stage still takes."""
+    text = "Starting" if progress.working is None else f"Stage {progress.working.name}"
+    if progress.seconds_left is not None:
+        text += f" · about {progress.seconds_left:.0f} s left in it"
+    if status.started:
+        text += f" · {time.time() - status.started:.0f} s so far"
+    st.progress(progress.fraction, text=text)
+
+
+def controls(store: RunStore, status: RunStatus) -> None:
+    """Draw the buttons that fit the run's state."""
+    name, shipped = store.folder.name, store.folder.is_relative_to(places.SHIPPED)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if not status.state.is_finished():
+            waiting = store.cancel_requested()
+            label = "Cancelling" if waiting else "Cancel"
+            if st.button(label, key="training_cancel", icon=":material/stop:", disabled=waiting):
+                jobs.cancel(store)
+                st.rerun(scope="fragment")
+            return
+        if shipped:
+            st.caption("This run ships with Crossfab: it cannot be resumed or deleted.")
+            return
+        resumable = status.state != RunState.DONE
+        if resumable and st.button("Resume", key="training_resume", icon=":material/resume:"):
+            with faults_shown("The run was not resumed"):
+                jobs.resume(places.RUNS, store)
+                st.rerun()
+        with st.popover("Rename", icon=":material/edit:"):
+            new = st.text_input("New name", value=name, key=f"training_rename_{name}")
+            if st.button("Rename", key="training_rename"):
+                with faults_shown():
+                    st.session_state["training_next"] = jobs.rename(store, new).folder.name
+                    st.rerun()
+        with st.popover("Delete", icon=":material/delete:"):
+            st.markdown(f"Remove the run **{name}** and its weights from the disk?")
+            if st.button("Delete for good", key="training_delete", type="primary"):
+                with faults_shown():
+                    jobs.delete(store)
+                    st.rerun()
+
+
+def curves(stores: dict[str, RunStore], main: str) -> None:
+    """Draw the loss curves of one stage for all shown runs."""
+    tables = [epochs_table(store.events()).assign(run=name) for name, store in stores.items()]
+    table = pd.concat(tables, ignore_index=True)
+    if table.empty:
+        st.caption("No epoch has ended yet: curves appear here with the first one.")
+        return
+    stages = list(dict.fromkeys(table["stage"]))
+    latest = table.loc[table["run"] == main, "stage"]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        stage = st.segmented_control(
+            "Stage",
+            ["latest", *stages],
+            default="latest",
+            required=True,
+            key="training_stage",
+            label_visibility="collapsed",
+        )
+        log = st.toggle("Logarithmic", key="training_log")
+    if stage == "latest":
+        stage = latest.iloc[-1] if len(latest) else stages[-1]
+    part = table[table["stage"] == stage]
+    terms = st.pills(
+        "Loss terms",
+        sorted(part["term"].unique()),
+        selection_mode="multi",
+        default=sorted(part["term"].unique()),
+        key=f"training_terms_{stage}",
+        label_visibility="collapsed",
+    )
+    part = part[part["term"].isin(terms)]
+    if part.empty:
+        st.caption("Pick at least one loss term.")
+        return
+    st.altair_chart(
+        loss_curves(part, log=log, by_run=len(stores) > 1),
+        key="training_curves",
+        alt=f"Loss curves of stage {stage}",
+    )
+
+
+def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
+    """Draw the state, the curves and the log of the shown runs."""
+    try:
+        stores = {name: RunStore(folders[name]) for name in names}
+        main = next(iter(stores))
+        store = stores[main]
+        jobs.pursue_cancel(store)
+        status, config = store.status(), store.config()
+    except CrossfabError as error:
+        show_fault(error, "The run cannot be shown")
+        return
+    progress = progress_of(store.events(), config.get("stages") or STAGES)
+    badge, meaning = STATES[status.state]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f"**{main}** &nbsp; {badge}", help=meaning)
+        controls(store, status)
+    stage_line(progress)
+    if not status.state.is_finished():
+        progress_bar(progress, status)
+    elif status.state in (RunState.FAILED, RunState.LOST):
+        st.warning(status.message or meaning, icon=":material/error:")
+    curves(stores, main)
+    with st.expander("Log", key="training_log_lines"):
+        st.code(jobs.read_log(store) or "Nothing printed yet.", language=None, height=260)
+    was_active = st.session_state.get("training_active", False)
+    st.session_state["training_active"] = not status.state.is_finished()
+    if was_active and status.state.is_finished():
+        st.rerun()
+
+
+def shown_runs(folders: dict[str, Path], selection: Selection) -> tuple[str, ...]:
+    """Draw the choice of runs; a run that was just started comes first."""
+    if (fresh := st.session_state.pop("training_next", None)) in folders:
+        st.session_state["training_runs"] = [fresh]
+    active = [run.folder.name for run in jobs.active_runs(places.RUNS)]
+    first = next((name for name in active if name in folders), selection.run_name)
+    if "training_runs" not in st.session_state:
+        st.session_state["training_runs"] = [first]
+    known = [name for name in st.session_state["training_runs"] if name in folders]
+    st.session_state["training_runs"] = known or [next(iter(folders))]
+    chosen = st.multiselect(
+        "Runs shown; the first one is followed, the others are drawn over it",
+        list(folders),
+        key="training_runs",
+    )
+    return tuple(chosen)
+
+
+selection = current()
+folders = places.run_folders(selection.circuit.id)
+left, right = st.columns([1, 2.4], gap="medium")
+with left, st.container(border=True):
+    launch_panel(selection)
+with right:
+    if not folders:
+        empty_state(
+            "No run yet",
+            "Start one on the left: the preset *quick* takes less than a minute. "
+            "Runs started by `python -m core train` in the folder `runs/` show up here too.",
+        )
+    else:
+        chosen = shown_runs(folders, selection)
+        if chosen:
+            active = any(
+                not RunStore(folders[name]).status().state.is_finished() for name in chosen
+            )
+            st.fragment(watch, run_every=POLL if active else None)(chosen, folders)
+        with st.expander("All runs of this circuit", key="training_all_runs"):
+            st.dataframe(
+                runs_table(folders),
+                hide_index=True,
+                column_config={
+                    "name": "Run",
+                    "state": "State",
+                    "preset": "Preset",
+                    "data": "Data",
+                    "started": st.column_config.DatetimeColumn("Started", format="MMM DD, HH:mm"),
+                    "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
+                },
+                alt="All runs",
+            )

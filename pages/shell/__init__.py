@@ -1,0 +1,1 @@
+"""What all pages share: the selection, cached loaders and a few small widgets."""

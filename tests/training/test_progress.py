@@ -1,0 +1,55 @@
+"""Progress is read from the journal alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.training.progress import StageState, progress_of
+
+STAGES = ("baseline", "align")
+
+
+def epoch(stage, number, of, time):
+    return {"kind": "epoch", "stage": stage, "epoch": number, "epochs": of, "time": time}
+
+
+def test_a_run_without_events_waits():
+    progress = progress_of([], STAGES)
+    assert [stage.state for stage in progress.stages] == [StageState.WAITING] * 2
+    assert progress.fraction == 0
+    assert progress.seconds_left is None
+    assert progress.working is None
+
+
+def test_half_of_the_second_of_two_stages_is_three_quarters():
+    events = [
+        {"kind": "stage", "stage": "baseline", "state": "started"},
+        epoch("baseline", 0, 1, 0.0),
+        {"kind": "stage", "stage": "baseline", "state": "finished", "seconds": 3.5},
+        {"kind": "stage", "stage": "align", "state": "started"},
+        epoch("align", 0, 10, 100.0),
+        epoch("align", 4, 10, 108.0),
+    ]
+    progress = progress_of(events, STAGES)
+    assert progress.fraction == pytest.approx(0.75)
+    assert progress.stages[0].seconds == 3.5
+    assert progress.working.name == "align"
+    # Four epochs took 8 s, five are left.
+    assert progress.seconds_left == pytest.approx(10.0)
+
+
+def test_a_stage_that_was_not_asked_for_is_shown_too():
+    progress = progress_of([{"kind": "stage", "stage": "ensemble", "state": "started"}], STAGES)
+    assert [stage.name for stage in progress.stages] == ["baseline", "align", "ensemble"]
+    assert progress.working.name == "ensemble"
+
+
+def test_a_stage_that_starts_again_forgets_its_old_pace():
+    events = [
+        epoch("align", 0, 4, 0.0),
+        epoch("align", 1, 4, 100.0),
+        {"kind": "stage", "stage": "align", "state": "started"},
+        epoch("align", 2, 4, 200.0),
+        epoch("align", 3, 4, 201.0),
+    ]
+    assert progress_of(events, ("align",)).seconds_left == 0
