@@ -1,0 +1,41 @@
+"""Inverse design: specifications of process B in, sizes on the manufacturing grid out."""
+
+from core.inverse.flags import parse_band, parse_numbers, specification_from_flags
+from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Specification, Tie
+from core.inverse.guidance import Guidance, guide
+from core.inverse.outputs import report, write_outputs
+from core.inverse.reference import ReferenceSettings
+from core.inverse.search import DesignResult, SearchSettings, design
+from core.inverse.sensitivity import sensitivities
+from core.inverse.spec_file import load_specification
+from core.inverse.starts import read_starts
+from core.inverse.verify import Verification, judge, verify
+from core.inverse.workbench import Workbench, prepare
+
+__all__ = [
+    "DesignResult",
+    "Goal",
+    "GoalKind",
+    "Guidance",
+    "Objective",
+    "ReferenceSettings",
+    "Requirement",
+    "SearchSettings",
+    "Specification",
+    "Tie",
+    "Verification",
+    "Workbench",
+    "design",
+    "guide",
+    "judge",
+    "load_specification",
+    "parse_band",
+    "parse_numbers",
+    "prepare",
+    "read_starts",
+    "report",
+    "sensitivities",
+    "specification_from_flags",
+    "verify",
+    "write_outputs",
+]

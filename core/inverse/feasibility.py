@@ -1,0 +1,255 @@
+"""What cannot be met: which requirement alone, which pair together, and the nearest that can."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+from core.circuits import Circuit
+from core.inverse.gauss_newton import Stretch, solve
+from core.inverse.goals import POWER, SUPPLY_CURRENT, Requirement, label_and_unit
+from core.inverse.library import Library, evaluate
+from core.inverse.problem import Outcome, Problem, join, physical
+from core.inverse.space import DesignSpace
+from core.inverse.starts import SCREEN_FLOOR
+from core.inverse.workbench import Workbench
+from core.units import engineering
+
+LIKELY = 0.05
+ROWS = 6
+ITERATIONS = 10
+NEAR = 0.01
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How far one requirement can be pushed, by the model's median.
+
+    Attributes:
+        requirement: the requirement.
+        alone: best value of its quantity while every other requirement is dropped.
+        together: best value while the others hold as well as they can.
+    """
+
+    requirement: Requirement
+    alone: float
+    together: float
+
+    @property
+    def met_alone(self) -> bool:
+        """Whether some design meets it, whatever the others."""
+        return bool(self.requirement.margin(self.alone) >= 0)
+
+    @property
+    def met_together(self) -> bool:
+        """Whether some design meets it with the others."""
+        return bool(self.requirement.margin(self.together) >= 0)
+
+
+@dataclass(frozen=True)
+class Feasibility:
+    """The verdict on a specification.
+
+    Attributes:
+        probability: of the best design found.
+        difficulty: share of random designs that meet everything, by the model.
+        limits: how far each requirement goes; empty where the specification can be met.
+        pairs: names of requirements that are met alone but not together.
+        sentences: the verdict in words; empty where the specification can be met.
+    """
+
+    probability: float
+    difficulty: float
+    limits: tuple[Limit, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
+    sentences: tuple[str, ...] = field(default=())
+
+    @property
+    def feasible(self) -> bool:
+        """Whether a design is known that is at all likely to meet everything."""
+        return self.probability >= LIKELY
+
+
+def assess(
+    bench: Workbench,
+    space: DesignSpace,
+    problem: Problem,
+    library: Library,
+    found: Outcome,
+    supply_voltage: float | None,
+) -> Feasibility:
+    """Judge a specification after the search that found `found`; quick where it can be met."""
+    best = float(torch.exp(problem.log_probability(found).max())) if len(found.mean) else 0.0
+    chances = torch.exp(problem.log_probability(library.outcome))[library.known :]
+    difficulty = float(chances.mean())
+    if best >= LIKELY:
+        return Feasibility(best, difficulty)
+    explorer = Explorer(bench, space, problem, library)
+    volts = supply_voltage or 1.0
+    seen = join([library.outcome, found, explorer.alone()])
+    possible = _possible(problem, seen)
+    together = explorer.together(possible)
+    seen = join([seen, together, explorer.pairs(_unmet_pairs(problem, seen, possible))])
+    limits = _limits(space.circuit, problem, seen, possible, volts)
+    pairs = tuple(
+        (problem.requirements[a].name, problem.requirements[b].name)
+        for a, b in _unmet_pairs(problem, seen, possible)
+    )
+    sentences = _sentences(space.circuit, limits, pairs, best)
+    return Feasibility(best, difficulty, limits, pairs, sentences)
+
+
+@dataclass(frozen=True)
+class Explorer:
+    """Pushes requirements as far as they go, many variants of the problem in one batch."""
+
+    bench: Workbench
+    space: DesignSpace
+    problem: Problem
+    library: Library
+
+    def alone(self) -> Outcome:
+        """Each requirement on its own."""
+        count = len(self.problem.requirements)
+        return self._run([({k}, k) for k in range(count)])
+
+    def together(self, possible: Tensor) -> Outcome:
+        """Each requirement while the others that can be met at all are kept."""
+        count = len(self.problem.requirements)
+        kept = {k for k in range(count) if possible[k]}
+        return self._run([(kept - {k}, k) for k in range(count)])
+
+    def pairs(self, pairs: list[tuple[int, int]]) -> Outcome:
+        """Two requirements at once, nothing else."""
+        return self._run([(set(pair), pair[0]) for pair in pairs])
+
+    def _run(self, variants: list[tuple[set[int], int]]) -> Outcome:
+        """Solve every variant (requirements that are kept, one that is pushed) from the best
+        screened starts for it."""
+        outcome, problem = self.library.outcome, self.problem
+        if not variants:
+            return outcome.rows(torch.empty(0, dtype=torch.long))
+        count = len(problem.requirements)
+        t = problem.standardised(outcome, SCREEN_FLOOR)
+        doubt = -2.0 * torch.log(outcome.validity.clamp_min(1e-12))
+        begin, weights, pushes = [], [], []
+        for kept, pushed in variants:
+            weight = torch.full((count,), 1e-6, dtype=torch.float64)
+            weight[list(kept)] = 1.0
+            push = torch.zeros(count, dtype=torch.float64)
+            push[pushed] = max(float(problem.margins(outcome)[:, pushed].max()), 0.0)
+            push[pushed] = push[pushed] / float(problem.scale[problem.column[pushed]]) + 1.0
+            miss = (weight * torch.relu(-t).square()).sum(1) + doubt - 0.2 * t[:, pushed]
+            rows = torch.topk(-miss, min(ROWS, len(miss))).indices
+            begin.append(self.library.index[rows])
+            weights.append(weight.expand(len(rows), count))
+            pushes.append(push.expand(len(rows), count))
+        unit, at = solve(
+            self.bench.forward,
+            self.space,
+            self.bench.region,
+            problem,
+            self.space.unit_of(torch.cat(begin)),
+            movable=torch.ones(self.space.dimension, dtype=torch.bool),
+            iterations=ITERATIONS,
+            stretch=Stretch(torch.cat(weights) / problem.weight.clamp_min(1e-6), torch.cat(pushes)),
+        )
+        snapped = self.space.snap(unit)
+        return join(
+            [
+                at.outcome,
+                evaluate(self.bench.forward, self.space.designs(self.space.unit_of(snapped))),
+            ]
+        )
+
+
+def _possible(problem: Problem, seen: Outcome) -> Tensor:
+    """Which requirements (c) some working design meets."""
+    working = seen.rows(seen.validity > 0.5)
+    if not len(working.mean):
+        return torch.zeros(len(problem.requirements), dtype=torch.bool)
+    return (problem.margins(working) >= 0).any(0)
+
+
+def _unmet_pairs(problem: Problem, seen: Outcome, possible: Tensor) -> list[tuple[int, int]]:
+    met = (problem.margins(seen) >= 0) & (seen.validity > 0.5)[:, None]
+    count = len(problem.requirements)
+    return [
+        (a, b)
+        for a, b in itertools.combinations(range(count), 2)
+        if possible[a] and possible[b] and not bool((met[:, a] & met[:, b]).any())
+    ]
+
+
+def _limits(
+    circuit: Circuit, problem: Problem, seen: Outcome, possible: Tensor, volts: float
+) -> tuple[Limit, ...]:
+    """Best value of each requirement's quantity, alone and with the others nearly kept."""
+    working = seen.rows(seen.validity > 0.5) if bool((seen.validity > 0.5).any()) else seen
+    margins = problem.margins(working)
+    # A hair of violation is the solver's tolerance, not a conflict.
+    short = torch.relu(-margins - NEAR * problem.scale[problem.column])
+    short = short / problem.scale[problem.column] * possible
+    limits = []
+    for k, requirement in enumerate(problem.requirements):
+        others = short.square().sum(1) - short[:, k].square()
+        eligible = others <= others.min() + 1e-9
+        best_alone = int(margins[:, k].argmax())
+        best_together = int(torch.where(eligible, margins[:, k], -torch.inf).argmax())
+        values = working.mean[[best_alone, best_together], int(problem.column[k])]
+        name = SUPPLY_CURRENT if requirement.quantity == POWER else requirement.quantity
+        both = physical(circuit, name, values)
+        both = both * volts if requirement.quantity == POWER else both
+        limits.append(Limit(requirement, float(both[0]), float(both[1])))
+    return tuple(limits)
+
+
+def _sentences(
+    circuit: Circuit, limits: tuple[Limit, ...], pairs: tuple[tuple[str, str], ...], best: float
+) -> tuple[str, ...]:
+    by_name = {limit.requirement.name: limit for limit in limits}
+    found = [_alone_sentence(circuit, limit) for limit in limits if not limit.met_alone]
+    for first, second in pairs:
+        one, other = by_name[first], by_name[second]
+        found.append(
+            f"{one.requirement.text(circuit)} conflicts with {other.requirement.text(circuit)}: "
+            f"with all else kept, {_reach(circuit, one)}, or {_reach(circuit, other)}."
+        )
+    if not found:
+        found += [
+            f"{limit.requirement.text(circuit)} cannot be met together with the others: "
+            f"{_reach(circuit, limit)} while they hold."
+            for limit in limits
+            if not limit.met_together
+        ]
+    if not found:
+        found.append(
+            "Every requirement can be met, but hardly all at once with certainty: the best design "
+            f"found meets everything with probability {best:.2g}."
+        )
+    return tuple(found)
+
+
+def _alone_sentence(circuit: Circuit, limit: Limit) -> str:
+    requirement = limit.requirement
+    _, unit = label_and_unit(circuit, requirement.quantity)
+    gap = abs(requirement.bound - limit.alone)
+    ratio = (
+        requirement.bound / limit.alone
+        if requirement.sign > 0
+        else (limit.alone / requirement.bound)
+    )
+    by = f"a factor of {ratio:.3g} away" if ratio > 1.5 else f"{engineering(gap, unit)} away"
+    return (
+        f"{requirement.text(circuit)} cannot be met by any design of this circuit: the best is "
+        f"{engineering(limit.alone, unit)} on its own, {by}, and "
+        f"{engineering(limit.together, unit)} with the other requirements kept."
+    )
+
+
+def _reach(circuit: Circuit, limit: Limit) -> str:
+    label, unit = label_and_unit(circuit, limit.requirement.quantity)
+    return f"{label} reaches {engineering(limit.together, unit)}"

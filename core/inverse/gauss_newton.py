@@ -1,0 +1,221 @@
+"""The default solver: batched Levenberg-Marquardt on the small Jacobian of the forward model.
+
+A specification has a handful of requirements and a circuit a handful of variables, so that the
+full Jacobian of a batch of starts costs one forward pass and one backward pass a quantity, and a
+step is a batch of tiny linear systems. The residual of a requirement is sqrt(-2 log Phi(t)), t its
+margin in sigmas: half the sum of squares is then exactly the negative log probability that all
+requirements hold, and the second-order step maximises that probability instead of fitting means.
+Bounds are kept by projection with an active set (Kanzow, Yamashita and Fukushima, "Levenberg-
+Marquardt methods with strong local convergence properties for solving nonlinear equations with
+convex constraints", 2004).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.inverse.problem import ForwardModel, Outcome, Problem
+from core.inverse.region import KnownRegion
+from core.inverse.space import DesignSpace
+
+SIGMA_FLOOR = 0.01
+BOUNDARY_WEIGHT = 30.0
+_LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """Outcome of n designs with its Jacobian; q quantities, p free coordinates, k balances.
+
+    Attributes:
+        outcome: n x q means and sigmas, n validities.
+        slopes: n x q x p derivatives of the means.
+        validity_slope: n x p derivatives of the log validity.
+        excess: n x k boundary excess.
+        excess_slopes: n x k x p.
+    """
+
+    outcome: Outcome
+    slopes: Tensor
+    validity_slope: Tensor
+    excess: Tensor
+    excess_slopes: Tensor
+
+
+def linearise(
+    forward: ForwardModel, space: DesignSpace, region: KnownRegion, unit: Tensor
+) -> Linearised:
+    """Outcome and exact Jacobian at unit coordinates (n x p)."""
+    unit = unit.detach().requires_grad_(True)
+    designs = space.designs(unit)
+    outcome = forward(designs)
+    excess = region.excess(designs)
+    log_validity = torch.log(outcome.validity.clamp_min(1e-12))
+
+    def slopes(columns: Tensor) -> Tensor:
+        rows = [
+            torch.autograd.grad(column.sum(), unit, retain_graph=True, allow_unused=True)[0]
+            for column in columns.unbind(1)
+        ]
+        empty = torch.zeros_like(unit)
+        filled = [empty if row is None else row for row in rows]
+        return torch.stack(filled, 1) if filled else unit.new_zeros(len(unit), 0, unit.shape[1])
+
+    linearised = Linearised(
+        Outcome(outcome.mean.detach(), outcome.sigma.detach(), outcome.validity.detach()),
+        slopes(outcome.mean),
+        slopes(log_validity[:, None])[:, 0],
+        excess.detach(),
+        slopes(excess),
+    )
+    return linearised
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Per-row changes of a problem, so that one batch can hold many variants of it.
+
+    Attributes:
+        weight: n x c factors on the weights of the requirements.
+        push: n x c margins to aim for, in typical spreads of the quantity; 0: none.
+    """
+
+    weight: Tensor
+    push: Tensor
+
+
+def residuals(
+    problem: Problem, outcome: Outcome, excess: Tensor, stretch: Stretch | None = None
+) -> tuple[Tensor, Tensor]:
+    """Residuals (n x r) and their derivatives (n x r) by their own quantity's mean.
+
+    Order: c requirements, objectives, validity, k balances, and c pushes where `stretch` is given.
+    The derivative of the validity residual is by the log validity, of a balance by its excess.
+    """
+    floor = max(SIGMA_FLOOR, problem.floor)
+    sigma = torch.maximum(outcome.sigma, floor * problem.scale)[:, problem.column]
+    t = problem.margins(outcome) / sigma
+    weight = problem.weight if stretch is None else problem.weight * stretch.weight
+    root = weight.sqrt()
+    log_phi = torch.special.log_ndtr(t)
+    base = torch.sqrt(-2.0 * log_phi + 1e-12)
+    inverse_mills = torch.exp(-0.5 * t.square() - _LOG_ROOT_TWO_PI - log_phi)
+    value = [root * base]
+    slope = [-root * inverse_mills / base * problem.sign / sigma]
+
+    scale = problem.scale[problem.objective_column]
+    pull = problem.objective_weight.sqrt()
+    reached = problem.objective_sign * outcome.mean[:, problem.objective_column] / scale
+    value.append(pull * (problem.objective_aim - reached))
+    slope.append((-pull * problem.objective_sign / scale).expand_as(reached))
+
+    log_validity = torch.log(outcome.validity.clamp_min(1e-12))[:, None]
+    doubt = torch.sqrt(-2.0 * log_validity + 1e-9)
+    value += [doubt, BOUNDARY_WEIGHT * excess]
+    slope += [-1.0 / doubt, BOUNDARY_WEIGHT * torch.ones_like(excess)]
+
+    if stretch is not None:
+        spread = problem.scale[problem.column]
+        pushed = stretch.push > 0
+        value.append(pushed * (stretch.push - problem.margins(outcome) / spread))
+        slope.append(-pushed.double() * problem.sign / spread)
+    return torch.cat(value, 1), torch.cat(slope, 1)
+
+
+def jacobian(problem: Problem, at: Linearised, slope: Tensor, stretched: bool) -> Tensor:
+    """Jacobian (n x r x p) of the residuals from their own derivatives (n x r)."""
+    parts = [
+        at.slopes[:, problem.column],
+        at.slopes[:, problem.objective_column],
+        at.validity_slope[:, None],
+        at.excess_slopes,
+    ]
+    if stretched:
+        parts.append(at.slopes[:, problem.column])
+    return slope[:, :, None] * torch.cat(parts, 1)
+
+
+def solve(
+    forward: ForwardModel,
+    space: DesignSpace,
+    region: KnownRegion,
+    problem: Problem,
+    start: Tensor,
+    *,
+    movable: Tensor,
+    iterations: int,
+    stretch: Stretch | None = None,
+    tolerance: float = 1e-3,
+) -> tuple[Tensor, Linearised]:
+    """Improve starts (n x p unit coordinates) by damped Gauss-Newton steps inside the box.
+
+    Args:
+        forward: the forward model.
+        space: the free coordinates.
+        region: what the model knows.
+        problem: what is wanted.
+        start: n x p unit coordinates.
+        movable: p, True where a coordinate may move.
+        iterations: most steps; each costs one Jacobian of the batch.
+        stretch: per-row variants of the problem.
+        tolerance: stop when no row's loss falls by more than this share.
+
+    Returns:
+        Unit coordinates (n x p) and the linearisation there.
+    """
+    unit, damping = start.clone(), torch.full((len(start),), 1e-2, dtype=torch.float64)
+    at = linearise(forward, space, region, unit)
+    value, slope = residuals(problem, at.outcome, at.excess, stretch)
+    loss = value.square().sum(1)
+    for _ in range(iterations):
+        steps = jacobian(problem, at, slope, stretch is not None) * movable
+        trial = _step(unit, steps, value, damping)
+        there = linearise(forward, space, region, trial)
+        value_there, slope_there = residuals(problem, there.outcome, there.excess, stretch)
+        loss_there = value_there.square().sum(1)
+        better = loss_there < loss
+        gain = torch.where(better, loss - loss_there, 0.0) / loss.clamp_min(1e-9)
+        unit = torch.where(better[:, None], trial, unit)
+        value = torch.where(better[:, None], value_there, value)
+        slope = torch.where(better[:, None], slope_there, slope)
+        loss = torch.where(better, loss_there, loss)
+        at = _merge(better, there, at)
+        damping = torch.where(better, damping / 4.0, damping * 6.0).clamp(1e-6, 1e6)
+        if float(gain.max()) < tolerance and bool((better | (damping > 1e3)).all()):
+            break
+    return unit, at
+
+
+def _step(unit: Tensor, steps: Tensor, value: Tensor, damping: Tensor) -> Tensor:
+    """One projected Levenberg-Marquardt step; coordinates that push at a bound are left out."""
+    gradient = torch.einsum("nrp,nr->np", steps, value)
+    blocked = ((unit <= 0) & (gradient > 0)) | ((unit >= 1) & (gradient < 0))
+    free = (~blocked).double()
+    steps = steps * free[:, None, :]
+    normal = torch.einsum("nrp,nrq->npq", steps, steps)
+    trace = torch.diagonal(normal, dim1=1, dim2=2).mean(1).clamp_min(1e-9)
+    eye = torch.eye(unit.shape[1], dtype=unit.dtype)
+    system = normal + (damping * trace + 1e-9)[:, None, None] * eye
+    move = torch.linalg.solve(system, -(gradient * free)[:, :, None])[:, :, 0]
+    return (unit + move.clamp(-0.25, 0.25)).clamp(0.0, 1.0)
+
+
+def _merge(better: Tensor, there: Linearised, here: Linearised) -> Linearised:
+    def pick(new: Tensor, old: Tensor) -> Tensor:
+        return torch.where(better.view(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return Linearised(
+        Outcome(
+            pick(there.outcome.mean, here.outcome.mean),
+            pick(there.outcome.sigma, here.outcome.sigma),
+            pick(there.outcome.validity, here.outcome.validity),
+        ),
+        pick(there.slopes, here.slopes),
+        pick(there.validity_slope, here.validity_slope),
+        pick(there.excess, here.excess),
+        pick(there.excess_slopes, here.excess_slopes),
+    )

@@ -1,0 +1,117 @@
+"""Help while a specification is being set: how many designs still meet it, and what binds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from core.inverse.goals import POWER, Requirement, Specification, label_and_unit
+from core.inverse.problem import Problem, physical
+from core.inverse.search import pose
+from core.inverse.workbench import Workbench
+from core.units import engineering
+
+
+@dataclass(frozen=True)
+class Relaxation:
+    """What giving way on one requirement alone would do.
+
+    Attributes:
+        requirement: the one to relax.
+        bound: the value that the best known design reaches while it meets all the others;
+            NaN where no known design meets the others.
+        known: how many known designs would then meet everything else.
+    """
+
+    requirement: Requirement
+    bound: float
+    known: int
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """Where a specification stands.
+
+    Attributes:
+        known: number of known working designs.
+        meeting: how many of them meet everything, as simulated.
+        difficulty: share of random designs that meet everything, by the model.
+        relaxations: one a requirement, the most effective first.
+        sentence: the same in words.
+    """
+
+    known: int
+    meeting: int
+    difficulty: float
+    relaxations: tuple[Relaxation, ...]
+    sentence: str
+
+
+def guide(
+    bench: Workbench, specification: Specification, supply_voltage: float | None = None
+) -> Guidance:
+    """Count known designs, estimate the difficulty, and find what to relax; milliseconds.
+
+    Raises:
+        InputError: a power goal without a supply voltage.
+    """
+    question = pose(bench, specification, supply_voltage)
+    problem, measured = question.problem, bench.measured
+    working = (measured.validity > 0) & measured.mean.isfinite().all(1)
+    margins = problem.margins(measured.rows(working))
+    met = margins >= 0
+    library = question.library
+    chances = torch.exp(problem.log_probability(library.outcome))[library.known :]
+    relaxations = sorted(
+        (
+            _relaxation(
+                question.problem, specification, measured.mean[working], met, k, supply_voltage
+            )
+            for k in range(len(problem.requirements))
+        ),
+        key=lambda item: -item.known,
+    )
+    count = int(met.all(1).sum())
+    return Guidance(
+        known=int(working.sum()),
+        meeting=count,
+        difficulty=float(chances.mean()) if len(chances) else 0.0,
+        relaxations=tuple(relaxations),
+        sentence=_sentence(specification, int(working.sum()), count, relaxations),
+    )
+
+
+def _relaxation(
+    problem: Problem,
+    specification: Specification,
+    values: Tensor,
+    met: Tensor,
+    k: int,
+    supply_voltage: float | None,
+) -> Relaxation:
+    others = met.clone()
+    others[:, k] = True
+    rows = others.all(1)
+    requirement = problem.requirements[k]
+    if not bool(rows.any()):
+        return Relaxation(requirement, float("nan"), 0)
+    reached = values[rows, int(problem.column[k])] * problem.sign[k]
+    best = physical(specification.circuit, requirement.quantity, reached.max() * problem.sign[k])
+    volts = (supply_voltage or 1.0) if requirement.quantity == POWER else 1.0
+    return Relaxation(requirement, float(best) * volts, int(rows.sum()))
+
+
+def _sentence(
+    specification: Specification, known: int, meeting: int, relaxations: list[Relaxation]
+) -> str:
+    text = f"{meeting} of {known:,} known designs meet all requirements."
+    helpful = [item for item in relaxations if item.known > meeting]
+    if not helpful:
+        return text
+    best, circuit = helpful[0], specification.circuit
+    label, unit = label_and_unit(circuit, best.requirement.quantity)
+    if meeting:
+        return f"{text} Tightest: {label}; without it {best.known} would."
+    return f"{text} Tightest: {label}; relaxed to {engineering(best.bound, unit)}, one would."

@@ -1,0 +1,138 @@
+"""What a design run leaves on disk: candidates.csv, report.json, a netlist a candidate."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from core.inverse.goals import Specification
+from core.inverse.search import DesignResult
+from core.inverse.verify import Verification
+from core.spice.netlist import pdk_netlist
+from core.spice.process import Process
+
+
+def write_outputs(
+    result: DesignResult,
+    verification: Verification | None,
+    folder: str | Path,
+    process: Process | None = None,
+) -> list[Path]:
+    """Write everything aside, then rename; a reader never sees half a file.
+
+    Args:
+        result: the candidates.
+        verification: what SPICE said, if it was asked.
+        folder: made where missing.
+        process: process B, for the netlists; without it none are written.
+
+    Returns:
+        The paths written.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [
+        _replace(folder / "candidates.csv", _csv(result.candidates)),
+        _replace(folder / "report.json", json.dumps(report(result, verification), indent=1)),
+    ]
+    if verification is not None:
+        written.append(_replace(folder / "verification.csv", _csv(verification.table)))
+    if process is not None:
+        written.append(_netlists(result, process, folder / "netlists"))
+    return written
+
+
+def report(result: DesignResult, verification: Verification | None = None) -> dict[str, Any]:
+    """Everything of a design run as plain JSON values; NaN becomes null."""
+    feasibility = result.feasibility
+    content = {
+        "circuit": result.specification.circuit.id,
+        "specification": describe(result.specification),
+        "method": result.method,
+        "model": result.model_name,
+        "supply_voltage": result.supply_voltage,
+        "seconds": result.seconds,
+        "counters": result.counters,
+        "feasibility": {
+            "probability": feasibility.probability,
+            "difficulty": feasibility.difficulty,
+            "feasible": feasibility.feasible,
+            "limits": [
+                {
+                    "requirement": limit.requirement.name,
+                    "bound": limit.requirement.bound,
+                    "alone": limit.alone,
+                    "together": limit.together,
+                }
+                for limit in feasibility.limits
+            ],
+            "conflicts": feasibility.pairs,
+            "sentences": feasibility.sentences,
+        },
+        "candidates": result.candidates.to_dict("records"),
+    }
+    if verification is not None:
+        content["verification"] = {
+            "process": verification.process,
+            "engine": verification.engine,
+            "passed": verification.passed,
+            "rejections": dict(verification.rejections),
+            "rows": verification.table.to_dict("records"),
+        }
+    return {key: _plain(value) for key, value in content.items()}
+
+
+def describe(specification: Specification) -> dict[str, Any]:
+    """A specification as plain values: goals, limits, ties."""
+    return {
+        "goals": [
+            {
+                "quantity": goal.quantity,
+                "goal": str(goal.kind),
+                "low": goal.low,
+                "high": goal.high,
+                "weight": goal.weight,
+            }
+            for goal in specification.goals
+        ],
+        "limits": {name: list(ends) for name, ends in specification.limits.items()},
+        "ties": {tie.variable: f"{tie.ratio:g} * {tie.other}" for tie in specification.ties},
+    }
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _csv(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False, float_format="%.6g")
+
+
+def _replace(path: Path, text: str) -> Path:
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside.write_text(text, encoding="utf-8")
+    return aside.replace(path)
+
+
+def _netlists(result: DesignResult, process: Process, folder: Path) -> Path:
+    circuit = result.specification.circuit
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
+    aside.mkdir()
+    for number, (_, sizes) in enumerate(result.candidates.iterrows(), start=1):
+        design = {name: float(sizes[name]) for name in circuit.variable_names}
+        text = pdk_netlist(circuit, process, design)
+        (aside / f"candidate_{number:02d}.cir").write_text(text, encoding="utf-8")
+    shutil.rmtree(folder, ignore_errors=True)
+    return aside.replace(folder)

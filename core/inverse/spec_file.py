@@ -1,0 +1,157 @@
+"""Specifications as a TOML file that a person can read and keep beside a design.
+
+::
+
+    circuit = "5t_opamp"
+
+    [goals]
+    dc_gain = { goal = "min", value = "46 dB", weight = 0.4 }
+    ugf = { goal = "range", low = "0.8 MHz", high = "2 MHz" }
+    phase_margin = { goal = "target", value = 65, tolerance = 2 }
+    power = { goal = "max", value = "120 uW" }
+    gate_area = { goal = "minimize" }
+
+    [limits]
+    l1 = 0.5
+    ibias = [5e-6, 10e-6]
+
+    [ties]
+    w2 = "2 * w1"
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from core.circuits import Circuit
+from core.errors import InputError, suggest
+from core.inverse.goals import DERIVED, Goal, Specification, Tie, goal_from_value
+from core.units import parse
+
+_SECTIONS = ("circuit", "goals", "limits", "ties")
+_GOAL_KEYS = ("goal", "value", "low", "high", "tolerance", "weight")
+_TIE = re.compile(r"^\s*(?:(?P<ratio>[0-9.eE+-]+)\s*\*\s*)?(?P<other>[A-Za-z]\w*)\s*$")
+_DECIBELS = re.compile(r"^\s*(?P<value>[0-9.eE+-]+)\s*dB\s*$")
+
+
+def load_specification(path: str | Path, circuit: Circuit) -> Specification:
+    """Read a specification file.
+
+    Raises:
+        InputError: missing file, no TOML, unknown sections or keys, and all faults of its goals.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f'Spec file "{path}" does not exist: give an existing .toml.')
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f'Spec file "{path}" is no TOML ({error}): correct that place.') from error
+    return specification_from_table(table, circuit, str(path))
+
+
+def specification_from_table(
+    table: dict[str, Any], circuit: Circuit, place: str = "spec"
+) -> Specification:
+    """Build a specification from the tables of a spec file; `place` names it in messages.
+
+    Raises:
+        InputError: every fault, one sentence each.
+    """
+    faults = [
+        f'{place}: unknown section "{key}".{suggest(key, _SECTIONS)}'
+        for key in table
+        if key not in _SECTIONS
+    ]
+    wanted = table.get("circuit", circuit.id)
+    if wanted != circuit.id:
+        faults.append(f'{place}: the spec is for "{wanted}", the run is of "{circuit.id}".')
+    goals, limits, ties = [], {}, []
+    for name, row in _section(table, "goals", place, faults).items():
+        try:
+            goals.append(_goal(circuit, name, row))
+        except InputError as error:
+            faults += [f"{place}: {fault}" for fault in error.faults]
+    for name, row in _section(table, "limits", place, faults).items():
+        try:
+            limits[name] = _limits(circuit, name, row)
+        except InputError as error:
+            faults += [f"{place}: {fault}" for fault in error.faults]
+    for name, text in _section(table, "ties", place, faults).items():
+        try:
+            ties.append(_tie(name, text))
+        except InputError as error:
+            faults += [f"{place}: {fault}" for fault in error.faults]
+    if faults:
+        raise InputError(faults)
+    return Specification(circuit, tuple(goals), limits, tuple(ties))
+
+
+def _section(table: dict[str, Any], name: str, place: str, faults: list[str]) -> dict[str, Any]:
+    section = table.get(name, {})
+    if isinstance(section, dict):
+        return section
+    faults.append(f"{place}: {name} is no table: write it as [{name}] with one line each.")
+    return {}
+
+
+def _goal(circuit: Circuit, name: str, row: Any) -> Goal:
+    if not isinstance(row, dict):
+        raise InputError(f'goals.{name} is no table: write {name} = {{ goal = "min", value = 1 }}.')
+    unknown = [key for key in row if key not in _GOAL_KEYS]
+    if unknown:
+        raise InputError(
+            f'goals.{name}: unknown key "{unknown[0]}".{suggest(unknown[0], _GOAL_KEYS)}'
+        )
+    if name not in (*circuit.metric_names, *DERIVED):
+        known = [*circuit.metric_names, *DERIVED]
+        raise InputError(f'goals.{name}: unknown quantity "{name}".{suggest(name, known)}')
+    if "goal" not in row:
+        raise InputError(f'goals.{name} has no goal: write goal = "min" or another kind.')
+    numbers = {
+        key: _number(f"goals.{name}.{key}", row[key])
+        for key in ("value", "low", "high", "tolerance", "weight")
+        if key in row
+    }
+    band = (numbers["low"], numbers["high"]) if {"low", "high"} <= numbers.keys() else None
+    return goal_from_value(
+        circuit,
+        name,
+        str(row["goal"]),
+        numbers.get("value"),
+        band=band,
+        tolerance=numbers.get("tolerance"),
+        weight=numbers.get("weight", 1.0),
+    )
+
+
+def _limits(circuit: Circuit, name: str, row: Any) -> tuple[float, float]:
+    ends = row if isinstance(row, list) else [row, row]
+    if len(ends) != 2:
+        raise InputError(f"limits.{name} has {len(ends)} values: give one, or [lowest, highest].")
+    low, high = (_number(f"limits.{name}", end) for end in ends)
+    return low, high
+
+
+def _tie(name: str, text: Any) -> Tie:
+    match = _TIE.match(text) if isinstance(text, str) else None
+    if match is None:
+        raise InputError(f'ties.{name} is "{text}": expected "w1" or "2 * w1".')
+    return Tie(name, match["other"], _number(f"ties.{name}", match["ratio"] or 1.0))
+
+
+def _number(place: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        raise InputError(f"{place} is {value!r}: expected a number or a text such as 1.2 MHz.")
+    if not isinstance(value, str):
+        return float(value)
+    ratio = _DECIBELS.match(value)
+    if ratio:
+        return float(10.0 ** (float(ratio["value"]) / 20.0))
+    try:
+        return parse(value)
+    except InputError:
+        raise InputError(f'{place} is "{value}": expected a number such as 1.2 MHz.') from None

@@ -1,0 +1,139 @@
+"""Sign-off: the best candidates simulated in process B, predicted beside simulated.
+
+A candidate passes only where SPICE measures every requirement as met *and* the circuit is a
+working amplifier by the gate of ``core.spice`` (devices saturated, output not railed, loop
+settled, phase margin and unity-gain frequency measurable). Numbers alone do not pass.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from core.errors import InputError
+from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT, Specification
+from core.inverse.search import DesignResult
+from core.spice.process import Process
+
+PASS, FAIL = "PASS", "FAIL"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """Candidates as SPICE sees them.
+
+    Attributes:
+        table: one row a simulated candidate: ``candidate`` (counted from 1), sizes, predicted and
+            simulated (``METRIC_sim``) quantities, per requirement its margin and PASS or FAIL,
+            ``verdict`` over all, ``failure`` (why the circuit does not work; empty: it does).
+        rejections: how many circuits do not work, by reason.
+        process: name of the process.
+        engine: simulator that was used.
+    """
+
+    table: pd.DataFrame
+    rejections: Mapping[str, int] = field(default_factory=dict)
+    process: str = ""
+    engine: str = ""
+
+    @property
+    def passed(self) -> int:
+        """How many candidates are confirmed."""
+        return int((self.table["verdict"] == PASS).sum())
+
+
+def verify(
+    result: DesignResult,
+    k: int,
+    process: Process,
+    *,
+    corner: str = "tt",
+    temperature: float = 27.0,
+    supply: float | None = None,
+    engine: str = "auto",
+    jobs: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Verification:
+    """Simulate the best k candidates and judge every requirement.
+
+    Args:
+        result: what ``design`` returned.
+        k: how many candidates, from the first.
+        process: process B.
+        corner: its corner.
+        temperature: degrees Celsius.
+        supply: V; default: the process's own.
+        engine: SPICE engine.
+        jobs: parallel workers.
+        progress: called with (done, total).
+
+    Raises:
+        InputError: k below 1 or above the number of candidates; a design outside the models.
+    """
+    from core.spice import simulate
+
+    if not 1 <= k <= len(result.candidates):
+        raise InputError(
+            f"{k} candidates are to be verified, {len(result.candidates)} are there: "
+            f"give a number from 1 to {len(result.candidates)}."
+        )
+    circuit = result.specification.circuit
+    chosen = result.candidates.iloc[:k]
+    simulated = simulate(
+        circuit,
+        process,
+        chosen[circuit.variable_names],
+        corner=corner,
+        temperature=temperature,
+        supply=supply,
+        engine=engine,
+        jobs=jobs,
+        progress=progress,
+    )
+    volts = process.supply if supply is None else supply
+    values = simulated.metrics.reset_index(drop=True).copy()
+    values[GATE_AREA] = chosen[GATE_AREA].to_numpy()
+    values[SUPPLY_CURRENT] = simulated.supply_current.to_numpy()
+    values[POWER] = values[SUPPLY_CURRENT] * volts
+    failure = simulated.failure.reset_index(drop=True).fillna("")
+    table = _beside(result, chosen.reset_index(drop=True), values)
+    table = table.join(judge(result.specification, values, failure))
+    counts = Counter(reason for reason in failure if reason)
+    return Verification(table, dict(counts.most_common()), process.name, simulated.engine)
+
+
+def judge(specification: Specification, values: pd.DataFrame, failure: pd.Series) -> pd.DataFrame:
+    """Margin and PASS or FAIL of every requirement, and the verdict over all.
+
+    Args:
+        specification: the requirements.
+        values: simulated quantities (n rows); NaN, not measured, never passes.
+        failure: why a circuit does not work (n); empty: it does.
+    """
+    judged = pd.DataFrame(index=values.index)
+    passed = (failure == "").to_numpy()
+    for requirement in specification.requirements:
+        margin = requirement.margin(values[requirement.quantity])
+        # The grid and the simulator give exact equality; rounding must not turn it into a FAIL.
+        met = margin >= -1e-9 * abs(requirement.bound)
+        judged[f"{requirement.name} margin"] = margin
+        judged[requirement.name] = np.where(met, PASS, FAIL)
+        passed &= met
+    judged["verdict"] = np.where(passed, PASS, FAIL)
+    judged["failure"] = failure
+    return judged
+
+
+def _beside(result: DesignResult, chosen: pd.DataFrame, values: pd.DataFrame) -> pd.DataFrame:
+    circuit = result.specification.circuit
+    table = chosen[circuit.variable_names].copy()
+    table.insert(0, "candidate", np.arange(1, len(chosen) + 1))
+    for name in [*circuit.metric_names, SUPPLY_CURRENT, POWER]:
+        table[name] = chosen[name]
+        table[f"{name}_sim"] = values[name]
+    table[GATE_AREA] = values[GATE_AREA]
+    return table
