@@ -9,6 +9,7 @@ Elements of Statistical Learning*, section 7.10).
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,7 +90,13 @@ def log_features(circuit: Circuit, designs: Tensor) -> Tensor:
 
 
 def _log_nominal(circuit: Circuit, designs: Tensor) -> Tensor:
-    return torch.log10(designs[:, circuit.variable_names.index("ibias")])
+    """log10 of the sum over the branches; without branches, of 1 A: the correction does it all."""
+    if not circuit.branches:
+        return torch.zeros(len(designs), dtype=designs.dtype)
+    names = circuit.variable_names
+    powers = [[branch.powers.get(name, 0.0) for name in names] for branch in circuit.branches]
+    logs = torch.log(designs.clamp_min(1e-30)) @ torch.tensor(powers, dtype=designs.dtype).T
+    return torch.logsumexp(logs, dim=1) / math.log(10.0)
 
 
 def _terms(features: Tensor) -> Tensor:
