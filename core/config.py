@@ -123,6 +123,9 @@ class HeteroConfig(StageConfig):
         "", 0.0, 1.0,
     )  # fmt: skip
     alpha_r2: float = setting(0.0, "Weight of 1 - mean R2 in the loss", "", 0.0, 100.0)
+    fold_members: int = setting(
+        2, "Networks trained for each fold left out, to calibrate and to weigh", "", 1, 50
+    )
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,13 @@ from core.data.loader import (
 )
 from core.data.quality import quality_findings
 from core.data.tables import DataSet, DomainTable
-from core.data.transforms import InputTransform, MetricTransform, Transforms, fit_transforms
+from core.data.transforms import (
+    InputTransform,
+    MetricTransform,
+    Transforms,
+    fit_transforms,
+    scaler_table,
+)
 
 __all__ = [
     "DataSet",
@@ -25,5 +31,6 @@ __all__ = [
     "load_designs",
     "load_metrics",
     "quality_findings",
+    "scaler_table",
     "split_rows",
 ]

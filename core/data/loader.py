@@ -49,7 +49,9 @@ def load_dataset(
     if not 0.0 < val_split < 1.0:
         raise InputError(f"The validation split is {val_split}: expected a share between 0 and 1.")
     if not folder.is_dir():
-        raise InputError(f'Data folder "{folder}" does not exist: name a folder with source/ and target/.')
+        raise InputError(
+            f'Data folder "{folder}" does not exist: name a folder with source/ and target/.'
+        )
     tables: dict[str, DomainTable] = {}
     faults: list[str] = []
     for domain, (design_file, target_file) in FILES.items():

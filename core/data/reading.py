@@ -108,7 +108,9 @@ def cell_faults(label: str, column: str, bad: np.ndarray, found) -> list[str]:  
     Rows are counted from 1 below the header.
     """
     positions = np.flatnonzero(bad)
-    faults = [f'{label}: column "{column}", row {i + 1} holds {found(i)}.' for i in positions[:SHOWN]]
+    faults = [
+        f'{label}: column "{column}", row {i + 1} holds {found(i)}.' for i in positions[:SHOWN]
+    ]
     if len(positions) > SHOWN:
         faults.append(f'{label}: column "{column}" has {len(positions) - SHOWN} more such rows.')
     return faults

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.circuits import Circuit
 from core.config import TransformConfig
-from core.data.tables import DomainTable
+from core.data.tables import DataSet, DomainTable
 
 MetricMap = Literal["log10", "log1p", "identity"]
 _LOG10 = float(np.log(10.0))
@@ -183,3 +183,20 @@ def _tuples(table: Mapping[str, Any]) -> dict[str, Any]:
 
 def _tuple(value: Any) -> Any:
     return tuple(_tuple(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def scaler_table(dataset: DataSet, config: TransformConfig | None = None) -> pd.DataFrame:
+    """List the scalers that are fitted on A: ``transform``, ``mean`` and ``std`` per column."""
+    circuit, config = dataset.circuit, config or TransformConfig()
+    transforms = fit_transforms(dataset.source, circuit, config)
+    raw = config.inputs == "raw"
+    names = circuit.variable_names if raw else [feature.name for feature in circuit.features]
+    rows = [
+        (name, "identity" if raw else "log", mean, std)
+        for name, mean, std in zip(
+            names, transforms.inputs.mean, transforms.inputs.scale, strict=True
+        )
+    ]
+    metrics = transforms.metrics
+    rows += list(zip(circuit.metric_names, metrics.maps, metrics.mean, metrics.scale, strict=True))
+    return pd.DataFrame(rows, columns=["column", "transform", "mean", "std"]).set_index("column")

@@ -1,0 +1,239 @@
+"""One calibrated predictor of process B, from a run folder.
+
+Callers see physical units on the way in; ``predict`` answers in physical units, ``moments`` in
+transformed space (log10 or linear per metric), where the intervals are symmetric and gradients
+are well scaled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from core.circuits import Circuit
+from core.data import DomainTable, Transforms
+from core.ensemble.fusion import fuse
+from core.ensemble.members import find_network, network_member
+from core.ensemble.validity import ValidityClassifier
+from core.errors import CheckpointError, InputError, suggest
+from core.models import Checkpoint, load_checkpoint
+from core.models.stored import tensors_of
+from core.training.run_store import RunStore
+
+MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
+_CHUNK = 2048  # Designs at a time: activations stay in the processor's cache.
+Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Predicted metrics of n designs in process B, physical units.
+
+    Attributes:
+        median: n x m.
+        lower: n x m, lower end of the 90 % interval.
+        upper: n x m, upper end.
+        validity: n, probability of a working amplifier.
+    """
+
+    median: pd.DataFrame
+    lower: pd.DataFrame
+    upper: pd.DataFrame
+    validity: pd.Series
+
+    def table(self) -> pd.DataFrame:
+        """One table: METRIC, METRIC_lo, METRIC_hi for each metric, then validity."""
+        columns: dict[str, pd.Series] = {}
+        for name in self.median.columns:
+            columns[name] = self.median[name]
+            columns[f"{name}_lo"] = self.lower[name]
+            columns[f"{name}_hi"] = self.upper[name]
+        return pd.DataFrame({**columns, "validity": self.validity})
+
+
+class Predictor:
+    """A trained and calibrated model of process B; immutable in use, always in eval mode.
+
+    Attributes:
+        circuit: what it predicts.
+        model_name: one of ``MODELS``.
+        half_width: m; the 90 % interval is mu +- half_width * sigma in transformed space.
+    """
+
+    def __init__(
+        self,
+        circuit: Circuit,
+        model_name: str,
+        transforms: Transforms,
+        standardised: Moments,
+        validity: ValidityClassifier,
+        half_width: Tensor,
+        bounds: tuple[Tensor, Tensor],
+        known: DomainTable,
+    ) -> None:
+        self.circuit, self.model_name, self.transforms = circuit, model_name, transforms
+        self.half_width = half_width
+        self._standardised, self._validity = standardised, validity
+        self._bounds, self._known = bounds, known
+
+    def moments(self, designs: Tensor) -> tuple[Tensor, Tensor]:
+        """Predict mean and calibrated standard deviation.
+
+        Args:
+            designs: n x d, physical units.
+
+        Returns:
+            mu and sigma, n x m, in transformed space; both differentiable.
+        """
+        mu, variance = self._standardised(self.transforms.inputs.forward(designs).float())
+        mu = mu.clamp(*self._bounds)
+        metrics = self.transforms.metrics
+        return metrics.unstandardise(mu), variance.sqrt() * metrics.scales(variance)
+
+    def validity(self, designs: Tensor) -> Tensor:
+        """Probability (n) that a design (n x d, physical units) is a working amplifier."""
+        probability: Tensor = self._validity(self.transforms.inputs.forward(designs).float())
+        return probability
+
+    @torch.no_grad()
+    def predict(self, designs: pd.DataFrame) -> Prediction:
+        """Predict designs (n x d) with 90 % intervals and validity.
+
+        Raises:
+            InputError: a design variable is missing.
+        """
+        names = self.circuit.variable_names
+        missing = [name for name in names if name not in designs.columns]
+        if missing:
+            raise InputError([f'The designs lack the column "{name}".' for name in missing])
+        values = torch.from_numpy(designs[names].to_numpy(dtype=float, copy=True))
+        parts = [self._predict(chunk) for chunk in values.split(_CHUNK)]
+        median, lower, upper, validity = (
+            torch.cat(part).numpy() for part in zip(*parts, strict=True)
+        )
+        return Prediction(
+            *(
+                pd.DataFrame(table, columns=self.circuit.metric_names, index=designs.index)
+                for table in (median, lower, upper)
+            ),
+            validity=pd.Series(validity, index=designs.index, name="validity"),
+        )
+
+    def _predict(self, designs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        mu, sigma = (part.double() for part in self.moments(designs))
+        width = self.half_width.double() * sigma
+        back = self.transforms.metrics.inverse
+        return back(mu), back(mu - width), back(mu + width), self.validity(designs).double()
+
+    def known_designs(self) -> DomainTable:
+        """B's training rows: known designs to start from and to measure distance to."""
+        return self._known
+
+
+def model_names(run_folder: str | Path) -> list[str]:
+    """Names of the models that a run can predict with.
+
+    Raises:
+        CheckpointError: the run holds no ensemble checkpoint, or it is damaged.
+    """
+    names = _open(Path(run_folder))[1].metadata["models"]
+    return [name for name in MODELS if name in names]
+
+
+def load_predictor(run_folder: str | Path, model: str = "ensemble") -> Predictor:
+    """Load a model of a finished run.
+
+    Raises:
+        InputError: unknown model name.
+        CheckpointError: the run or a checkpoint is missing, damaged, foreign or mismatched.
+    """
+    if model not in MODELS:
+        raise InputError(f'Unknown model: "{model}".{suggest(model, MODELS)}')
+    folder = Path(run_folder)
+    circuit, ensemble = _open(folder)
+    if model not in ensemble.metadata["models"]:
+        raise CheckpointError(
+            f'Run "{folder}" has no model "{model}": it has {", ".join(ensemble.metadata["models"])}.'
+        )
+    try:
+        return _assemble(folder, circuit, ensemble, model)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise CheckpointError(
+            f'Checkpoint "{ensemble.path}" does not fit ({type(error).__name__}: {error}): train again.'
+        ) from error
+
+
+def _open(folder: Path) -> tuple[Circuit, Checkpoint]:
+    from core.training.start import run_circuit
+
+    RunStore(folder)
+    circuit = run_circuit(folder)
+    return circuit, load_checkpoint(folder, f"{circuit.id}_ensemble", circuit.id, "ensemble")
+
+
+def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Predictor:
+    transforms = Transforms.from_dict(ensemble.metadata["transforms"])
+    validity = ValidityClassifier(inputs=len(transforms.inputs.mean))
+    validity.load_state_dict(tensors_of(ensemble, "validity"))
+    return Predictor(
+        circuit=circuit,
+        model_name=model,
+        transforms=transforms,
+        standardised=_moments(folder, circuit, ensemble, model),
+        validity=validity.eval(),
+        half_width=ensemble.tensors[f"half_width.{model}"],
+        bounds=(ensemble.tensors["range.low"], ensemble.tensors["range.high"]),
+        known=_known(circuit, tensors_of(ensemble, "known")),
+    )
+
+
+def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
+    squared = tensors_of(ensemble, "temperature_squared")
+    names = list(ensemble.metadata["members"]) if model == "ensemble" else [model]
+    members = [network_member(_matching(folder, circuit, ensemble, name)) for name in names]
+    for member in members:
+        member.requires_grad_(False)
+
+    def single(x: Tensor) -> tuple[Tensor, Tensor]:
+        mu, variance = members[0](x)
+        return mu, squared[model] * variance
+
+    def fused(x: Tensor) -> tuple[Tensor, Tensor]:
+        predicted = [member(x) for member in members]
+        mu = torch.stack([p[0] for p in predicted])
+        variance = torch.stack([squared[n] * p[1] for n, p in zip(names, predicted, strict=True)])
+        mean, mixed = fuse(mu, variance, ensemble.tensors["weights"])
+        return mean, squared["ensemble"] * mixed
+
+    return fused if model == "ensemble" else single
+
+
+def _matching(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) -> Checkpoint:
+    """A member's checkpoint, trained with the same transforms and data as the ensemble."""
+    checkpoint = find_network(folder, circuit.id, name)
+    for part in ("fingerprint", "transforms"):
+        if checkpoint.metadata.get(part) != ensemble.metadata.get(part):
+            raise CheckpointError(
+                f'Checkpoint "{checkpoint.path}" does not match the ensemble of its run '
+                f"(another {part}): train again."
+            )
+    return checkpoint
+
+
+def _known(circuit: Circuit, tensors: dict[str, Any]) -> DomainTable:
+    valid = tensors["valid"].numpy().astype(bool)
+    current = tensors["supply_current"].numpy()
+    return DomainTable(
+        designs=pd.DataFrame(tensors["designs"].numpy(), columns=circuit.variable_names),
+        metrics=pd.DataFrame(tensors["metrics"].numpy(), columns=circuit.metric_names),
+        valid=valid,
+        reason=pd.Series(np.where(valid, "", "not a working amplifier"), name="reason"),
+        supply_current=pd.Series(current, name="supply_current"),
+    )

@@ -1,0 +1,25 @@
+"""Networks and their checkpoints."""
+
+from core.models.carry_over import CarryOver, carry_over_backbone, with_members
+from core.models.checkpoint import Checkpoint, fill, load_checkpoint, save_checkpoint
+from core.models.layers import Backbone, MemberLinear
+from core.models.mdn import InverseMDN
+from core.models.networks import MLP, AlignHeteroMLP, Architecture, DualHeadMLP, OutputScale
+
+__all__ = [
+    "MLP",
+    "AlignHeteroMLP",
+    "Architecture",
+    "Backbone",
+    "CarryOver",
+    "Checkpoint",
+    "DualHeadMLP",
+    "InverseMDN",
+    "MemberLinear",
+    "OutputScale",
+    "carry_over_backbone",
+    "fill",
+    "load_checkpoint",
+    "save_checkpoint",
+    "with_members",
+]

@@ -1,0 +1,183 @@
+"""Stages 2 and 3: the heteroscedastic network on B, with A's backbone or from scratch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+from torch import Tensor
+
+from core.config import HeteroConfig
+from core.losses import coral_loss, hetero_nll, r2_loss, weighted_mean
+from core.models import AlignHeteroMLP, MLP, carry_over_backbone
+from core.models.combine import combine_members
+from core.models.stored import build
+from core.training.loop import Losses, Task, seeded
+from core.training.rows import MemberRows, cross_fitted_rows, stopping_rows
+from core.training.workspace import Pairs, Workspace
+
+_STOPPING_SHARE = 0.1
+
+
+def align_name(lambda_coral: float) -> str:
+    """The checkpoint's name without the circuit: ``align_hetero_lambda0.05``."""
+    return f"align_hetero_lambda{lambda_coral:g}"
+
+
+def train_align(work: Workspace) -> None:
+    """Tune A's networks on B and write ``{circuit}_align_hetero_lambda{value}``."""
+    settings = work.config.align
+    giver = build(work.load("baseline", "baseline")).to(work.device)
+    assert isinstance(giver, MLP)
+    members = min(settings.members, giver.architecture.members or 1)
+    rows = cross_fitted_rows(work.fold, members, min(settings.fold_members, members))
+    model = _make(work, rows.members, "align")
+    report = carry_over_backbone(giver, model, rows.origin)
+    work.log(f"align: {report}")
+    if settings.refit_head:
+        refit_head(giver, model, work.target, rows)
+    name = align_name(settings.lambda_coral)
+    _train(work, model, rows, settings, "align", name, members, settings.lambda_coral)
+
+
+def train_target_only(work: Workspace) -> None:
+    """Train the same network on B alone, the control, and write ``{circuit}_target_only``."""
+    settings = work.config.target_only
+    rows = cross_fitted_rows(
+        work.fold, settings.members, min(settings.fold_members, settings.members)
+    )
+    model = _make(work, rows.members, "target_only")
+    centre_output(model, work.target, rows)
+    _train(work, model, rows, settings, "target_only", "target_only", settings.members, 0.0)
+
+
+def _make(work: Workspace, members: int, stage: str) -> AlignHeteroMLP:
+    network = work.config.network
+    with seeded(work.seed(stage)):
+        model = AlignHeteroMLP(work.architecture(members), (network.logvar_min, network.logvar_max))
+    return model.to(work.device)
+
+
+def _train(
+    work: Workspace,
+    model: AlignHeteroMLP,
+    rows: MemberRows,
+    settings: HeteroConfig,
+    stage: str,
+    name: str,
+    members: int,
+    lambda_coral: float,
+) -> None:
+    fitted = rows
+    if settings.patience:
+        fitted = stopping_rows(rows, _STOPPING_SHARE, work.seed("stopping"))
+    objective = HeteroObjective(model, work.target, work.source, settings, lambda_coral)
+    task = Task(stage, model, fitted.train, objective, lambda: objective.watch(fitted))
+    work.fit(task, settings, lambda: _save(work, model, rows, stage, name, members))
+
+
+class HeteroObjective:
+    """beta-NLL + alpha_r2 (1 - R2) + lambda_coral CORAL, per network."""
+
+    def __init__(
+        self,
+        model: AlignHeteroMLP,
+        target: Pairs,
+        source: Pairs,
+        settings: HeteroConfig,
+        lambda_coral: float,
+    ) -> None:
+        self.model, self.target, self.source = model, target, source
+        self.settings, self.lambda_coral = settings, lambda_coral
+
+    def __call__(self, index: Tensor) -> Losses:
+        """Losses of a batch (s x b rows) per network."""
+        losses, features = self._fit_losses(index)
+        if self.lambda_coral:
+            draw = torch.randint(len(self.source), index.shape, device="cpu").to(index.device)
+            losses["coral"] = coral_loss(self.model.backbone(self.source.x[draw]), features)
+            losses["loss"] = losses["loss"] + self.lambda_coral * losses["coral"]
+        return losses
+
+    def watch(self, rows: MemberRows) -> Losses:
+        """Losses on the rows held out of each network; NaN where a network saw them all."""
+        losses, _ = self._fit_losses(rows.held)
+        watched = {"mse": losses["mse"], "nll": losses["nll"], "stop": losses["nll"]}
+        if self.settings.patience:
+            return watched
+        unseen = (rows.fold >= 0).to(losses["nll"].device)
+        return {k: torch.where(unseen, v, torch.nan) for k, v in watched.items()}
+
+    def _fit_losses(self, index: Tensor) -> tuple[Losses, Tensor]:
+        weight = self.target.weight[index]
+        y = self.model.output.inverse(self.target.y[index])
+        mu, logvar, features = self.model.head_units(self.target.x[index])
+        bounds = self.model.logvar_bounds
+        beta, alpha = self.settings.beta, self.settings.alpha_r2
+        loss = weighted_mean(hetero_nll(y, mu, logvar, "none", beta, bounds), weight)
+        if alpha:
+            loss = loss + r2_loss(y, mu, alpha, weight)
+        with torch.no_grad():
+            nll = weighted_mean(hetero_nll(y, mu, logvar, "none", bounds=bounds), weight)
+            mse = weighted_mean((y - mu).square(), weight)
+        return {"loss": loss, "nll": nll, "mse": mse}, features
+
+
+@torch.no_grad()
+def centre_output(model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows) -> None:
+    """Set each network's output shift and scale to the moments of its own training rows."""
+    y, weight = pairs.y[rows.train], pairs.weight[rows.train]
+    count = weight.sum(1, keepdim=True).clamp(min=1)
+    mean = (weight * y).sum(1, keepdim=True) / count
+    variance = (weight * (y - mean).square()).sum(1, keepdim=True) / count
+    model.output.shift.copy_(mean)
+    model.output.scale.copy_(variance.sqrt().clamp(min=1e-3))
+
+
+@torch.no_grad()
+def refit_head(giver: MLP, model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows) -> None:
+    """Start from A's head, rescaled and shifted per metric by least squares on B's rows."""
+    centre_output(model, pairs, rows)
+    weight = pairs.weight[rows.train]
+    y = model.output.inverse(pairs.y[rows.train])
+    features = model.backbone(pairs.x[rows.train])
+    head_weight = giver.head.weight[rows.origin]
+    head_bias = giver.head.bias[rows.origin].unsqueeze(1)
+    predicted = (features @ head_weight + head_bias).clamp(-20.0, 20.0)
+    count = weight.sum(1, keepdim=True).clamp(min=1)
+    mean_x = (weight * predicted).sum(1, keepdim=True) / count
+    mean_y = (weight * y).sum(1, keepdim=True) / count
+    covariance = (weight * (predicted - mean_x) * (y - mean_y)).sum(1, keepdim=True)
+    variance = (weight * (predicted - mean_x).square()).sum(1, keepdim=True)
+    slope = covariance / variance.clamp(min=1e-6)
+    model.head.weight.copy_(head_weight * slope)
+    model.head.bias.copy_((head_bias * slope + mean_y - slope * mean_x).squeeze(1))
+
+
+@torch.no_grad()
+def _save(
+    work: Workspace, model: AlignHeteroMLP, rows: MemberRows, stage: str, name: str, members: int
+) -> None:
+    model.eval()
+    mu, logvar, _ = model(work.target.x)
+    oof_mu, oof_variance = torch.zeros_like(mu[0]), torch.ones_like(mu[0])
+    for fold in range(int(rows.fold.max()) + 1):
+        left_out, nets = (work.fold == fold).to(mu.device), rows.fold == fold
+        centre, variance = combine_members(mu[nets][:, left_out], logvar[nets][:, left_out])
+        oof_mu[left_out], oof_variance[left_out] = centre, variance
+    final = _final_members(model, members)
+    work.save(
+        name,
+        stage,
+        final,
+        {"oof.mu": oof_mu, "oof.variance": oof_variance},
+        architecture=final.architecture.to_dict(),
+        logvar_bounds=list(final.logvar_bounds),
+    )
+
+
+def _final_members(model: AlignHeteroMLP, members: int) -> AlignHeteroMLP:
+    """The networks that saw all rows; those that left a fold out have done their part."""
+    final = AlignHeteroMLP(replace(model.architecture, members=members), model.logvar_bounds)
+    final.load_state_dict({k: v[:members] for k, v in model.state_dict().items()})
+    return final

@@ -1,0 +1,174 @@
+"""Start a training run from names and paths, and keep its state true to what happens."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import torch
+
+from core.circuits import Circuit, load_circuit
+from core.config import STAGES, TrainingConfig, preset, with_overrides
+from core.data import load_dataset
+from core.errors import CheckpointError, CrossfabError
+from core.training.pipeline import check_stages, train
+from core.training.run_store import RunState, RunStore
+from core.training.watch import Cancelled
+
+Report = Callable[[str], None]
+
+
+def start_training(
+    circuit: Circuit,
+    data: Path,
+    out: Path,
+    *,
+    stages: Sequence[str] = STAGES,
+    preset_name: str = "default",
+    overrides: Sequence[str] = (),
+    val_split: float = 0.2,
+    seed: int = 42,
+    resume: bool = False,
+    device: str = "auto",
+    report: Report = lambda line: None,
+) -> RunStore:
+    """Check everything, then train into the run folder ``out``.
+
+    Args:
+        preset_name: one of the presets; ``overrides`` such as ``align.lr=1e-3`` go on top.
+        report: called with a line of progress now and then.
+
+    Raises:
+        InputError: bad data, names or settings; nothing is written then.
+        Cancelled: somebody cancelled the run.
+        TrainingError: training could not go on.
+    """
+    config = with_overrides(
+        preset(preset_name),
+        [*overrides, f"data.val_split={val_split}", f"data.seed={seed}"],
+    )
+    stages = check_stages(stages)
+    dataset = load_dataset(data, circuit, val_split=val_split, seed=seed)
+    run = _open(out, resume, circuit, data, preset_name, overrides, stages, config)
+    # Small networks on a few cores train fastest with one thread each.
+    torch.set_num_threads(1)
+    with _state_of(run), _terminated_is_cancelled(run):
+        train(dataset, config, _Reporting(run.folder, report), stages, resume, device)
+    return run
+
+
+def run_circuit(run_folder: str | Path) -> Circuit:
+    """Return the circuit that a run was trained for.
+
+    Raises:
+        CheckpointError: the folder is no run, or its config does not name a known circuit.
+    """
+    config = RunStore(run_folder).config()
+    name = str(config.get("circuit_file") or config.get("circuit", ""))
+    try:
+        return load_circuit(name)
+    except CrossfabError as error:
+        raise CheckpointError(
+            f'Run "{run_folder}" names no circuit that is here: {error}'
+        ) from error
+
+
+def _open(
+    out: Path,
+    resume: bool,
+    circuit: Circuit,
+    data: Path,
+    preset_name: str,
+    overrides: Sequence[str],
+    stages: Sequence[str],
+    config: TrainingConfig,
+) -> RunStore:
+    if resume:
+        run = RunStore(out)
+        known = run.config().get("config", config.to_dict())
+        if known != config.to_dict():
+            raise CheckpointError(
+                f'Run "{out}" was started with other settings: resume it with the same preset and '
+                "overrides, or start a new run."
+            )
+        run.clear_cancel()
+        return run
+    return RunStore.create(
+        out,
+        {
+            "circuit": circuit.id,
+            "circuit_file": "" if _is_shipped(circuit) else str(circuit.path),
+            "data": str(data),
+            "preset": preset_name,
+            "overrides": list(overrides),
+            "stages": list(stages),
+            "seed": config.data.seed,
+            "config": config.to_dict(),
+        },
+    )
+
+
+def _is_shipped(circuit: Circuit) -> bool:
+    from core.circuits.circuit import FOLDER
+
+    return circuit.path.parent == FOLDER
+
+
+@contextmanager
+def _state_of(run: RunStore) -> Iterator[None]:
+    """Record in the run's state how the block ends."""
+    run.set_status(RunState.RUNNING)
+    try:
+        yield
+    except (Cancelled, KeyboardInterrupt):
+        run.set_status(RunState.CANCELLED, message="Cancelled; it can be resumed.")
+        run.clear_cancel()
+        raise
+    except BaseException as error:
+        run.set_status(RunState.FAILED, message=str(error) or type(error).__name__)
+        raise
+    run.set_status(RunState.DONE)
+
+
+@contextmanager
+def _terminated_is_cancelled(run: RunStore) -> Iterator[None]:
+    """Treat SIGTERM like a request to cancel, so that the last epoch is kept."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        run.request_cancel()
+
+    try:
+        before = signal.signal(signal.SIGTERM, ask)
+    except ValueError:  # Not the main thread: signals are somebody else's there.
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Reporting(RunStore):
+    """A run that also tells of its journal in words."""
+
+    def __init__(self, folder: Path, report: Report) -> None:
+        super().__init__(folder)
+        self._report = report
+
+    def append(self, event: dict) -> None:  # type: ignore[type-arg]
+        """Add an event, and report it."""
+        super().append(event)
+        kind = event["kind"]
+        if kind == "stage":
+            seconds = f" in {event['seconds']:.1f} s" if "seconds" in event else ""
+            self._report(f"{event['stage']}: {event['state']}{seconds}")
+            if event["state"] == "started":
+                self.set_status(RunState.RUNNING, stage=event["stage"])
+        elif kind == "log":
+            self._report(event["message"])
+        elif kind == "epoch" and event["epoch"] % max(1, event["epochs"] // 10) == 0:
+            losses = ", ".join(f"{k} {v:.4g}" for k, v in event["losses"].items())
+            self._report(f"{event['stage']}: epoch {event['epoch']}/{event['epochs']}: {losses}")
