@@ -5,6 +5,7 @@ from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Specifica
 from core.inverse.guidance import Guidance, guide
 from core.inverse.outputs import report, write_outputs
 from core.inverse.reference import ReferenceSettings
+from core.inverse.sampling import mdn_sampler, sample_sizings
 from core.inverse.search import DesignResult, SearchSettings, design
 from core.inverse.sensitivity import sensitivities
 from core.inverse.spec_file import load_specification
@@ -29,11 +30,13 @@ __all__ = [
     "guide",
     "judge",
     "load_specification",
+    "mdn_sampler",
     "parse_band",
     "parse_numbers",
     "prepare",
     "read_starts",
     "report",
+    "sample_sizings",
     "sensitivities",
     "specification_from_flags",
     "verify",

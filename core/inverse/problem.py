@@ -109,15 +109,35 @@ class ForwardModel:
 
     def __call__(self, designs: Tensor) -> Outcome:
         """Outcome of designs (n x d, physical, double); differentiable."""
-        mean, sigma = self.predictor.moments(designs.float())
+        mean, sigma = self._metrics(designs)
         area = log_gate_area(self.predictor.circuit, designs)
         current = self.supply.log_current(designs)
         derived_sigma = torch.tensor([AREA_SIGMA, self.supply.sigma], dtype=torch.float64)
         return Outcome(
-            torch.cat([mean.double(), area[:, None], current[:, None]], dim=1),
-            torch.cat([sigma.double(), derived_sigma.expand(len(designs), 2)], dim=1),
+            torch.cat([mean, area[:, None], current[:, None]], dim=1),
+            torch.cat([sigma, derived_sigma.expand(len(designs), 2)], dim=1),
             self.predictor.validity(designs.float()).double(),
         )
+
+    def _metrics(self, designs: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and sigma (n x m) in model space, whichever transforms a run was trained with.
+
+        Sigma follows by the delta method: sigma of log10 y is sigma times d log10 y / d f(y).
+        """
+        mean, sigma = (part.double() for part in self.predictor.moments(designs.float()))
+        transforms = getattr(self.predictor, "transforms", None)
+        if transforms is None:
+            return mean, sigma
+        columns = []
+        for column, metric in enumerate(self.predictor.circuit.metrics):
+            mu, spread = mean[:, column], sigma[:, column]
+            name = transforms.metrics.maps[column]
+            if metric.transform == "log10" and name != "log10":
+                value = (torch.expm1(mu) if name == "log1p" else mu).clamp_min(1e-3)
+                slope = (1.0 + value if name == "log1p" else 1.0) / (value * math.log(10.0))
+                mu, spread = torch.log10(value), spread * slope
+            columns.append((mu, spread))
+        return torch.stack([c[0] for c in columns], 1), torch.stack([c[1] for c in columns], 1)
 
 
 @dataclass(frozen=True)
