@@ -4,8 +4,8 @@ from core.data.drift import drift_table
 from core.data.loader import (
     bundled_dataset_folder,
     load_dataset,
-    load_designs,
-    load_metrics,
+    read_designs,
+    read_metrics,
     split_rows,
 )
 from core.data.quality import quality_findings
@@ -28,8 +28,8 @@ __all__ = [
     "drift_table",
     "fit_transforms",
     "load_dataset",
-    "load_designs",
-    "load_metrics",
+    "read_designs",
+    "read_metrics",
     "quality_findings",
     "scaler_table",
     "split_rows",

@@ -83,19 +83,19 @@ def split_rows(n: int, val_split: float, seed: int) -> tuple[np.ndarray, np.ndar
     return np.sort(train), np.sort(validation)
 
 
-def load_designs(path: str | Path, circuit: Circuit) -> pd.DataFrame:
+def read_designs(path: str | Path, circuit: Circuit) -> pd.DataFrame:
     """Read a table of designs (n x d), in the circuit's column order.
 
     Raises:
         InputError: one sentence per fault. Repeated designs are fine here.
     """
-    designs, faults = _load_designs(Path(path), str(path), circuit)
+    designs, faults = _read_designs(Path(path), str(path), circuit)
     if faults or designs is None:
         raise InputError(faults)
     return designs
 
 
-def load_metrics(path: str | Path, circuit: Circuit) -> DomainTable:
+def read_metrics(path: str | Path, circuit: Circuit) -> DomainTable:
     """Read a table of measured metrics by the rules of a data set (without designs)."""
     label = str(path)
     metrics, current, failure, faults = _load_metrics(Path(path), label, circuit)
@@ -107,7 +107,7 @@ def load_metrics(path: str | Path, circuit: Circuit) -> DomainTable:
 def _load_domain(
     folder: Path, design_file: str, target_file: str, circuit: Circuit
 ) -> tuple[DomainTable | None, list[str]]:
-    designs, faults = _load_designs(folder / design_file, design_file, circuit)
+    designs, faults = _read_designs(folder / design_file, design_file, circuit)
     if designs is not None and not faults:
         faults += _duplicate_faults(designs, design_file)
     metrics, current, failure, metric_faults = _load_metrics(
@@ -126,7 +126,7 @@ def _load_domain(
     return _domain_table(designs, metrics, current, failure, circuit), []
 
 
-def _load_designs(
+def _read_designs(
     path: Path, label: str, circuit: Circuit
 ) -> tuple[pd.DataFrame | None, list[str]]:
     names = circuit.variable_names

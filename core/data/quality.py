@@ -76,7 +76,7 @@ def quality_findings(dataset: DataSet) -> pd.DataFrame:
         findings += _invalid_rows(domain, table)
         findings += _off_grid(domain, table, dataset.circuit)
     columns = ["domain", "column", "finding", "rows", "example"]
-    shared = pd.merge(dataset.source.designs, dataset.target.designs.reset_index())
+    shared = dataset.source.designs.merge(dataset.target.designs.reset_index())
     if len(shared):
         example = int(shared["index"].min()) + 1
         findings.append(("A and B", "all", "the same design in both", len(shared), example))

@@ -12,7 +12,7 @@ import pandas as pd
 from scipy.stats import spearmanr
 
 from core.circuits import Circuit
-from core.data import DomainTable, load_designs, load_metrics
+from core.data import DomainTable, read_designs, read_metrics
 from core.ensemble.predictor import Prediction, Predictor, load_predictor, model_names
 from core.errors import InputError
 from core.training.run_store import RunStore
@@ -142,7 +142,7 @@ def evaluate_run(
     circuit = next(iter(predictors.values())).circuit
     if designs is None or targets is None:
         return evaluate(predictors, _validation_rows(folder, circuit))
-    metrics, sizes = load_metrics(targets, circuit), load_designs(designs, circuit)
+    metrics, sizes = read_metrics(targets, circuit), read_designs(designs, circuit)
     if len(metrics) != len(sizes):
         raise InputError(
             f'"{designs}" has {len(sizes)} rows but "{targets}" has {len(metrics)}: expected one '

@@ -118,12 +118,12 @@ class Predictor:
         median, lower, upper, validity = (
             torch.cat(part).numpy() for part in zip(*parts, strict=True)
         )
+        columns, index = self.circuit.metric_names, designs.index
         return Prediction(
-            *(
-                pd.DataFrame(table, columns=self.circuit.metric_names, index=designs.index)
-                for table in (median, lower, upper)
-            ),
-            validity=pd.Series(validity, index=designs.index, name="validity"),
+            median=pd.DataFrame(median, columns=columns, index=index),
+            lower=pd.DataFrame(lower, columns=columns, index=index),
+            upper=pd.DataFrame(upper, columns=columns, index=index),
+            validity=pd.Series(validity, index=index, name="validity"),
         )
 
     def _predict(self, designs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -56,7 +57,7 @@ class Backbone(nn.Module):
         super().__init__()
         widths = (inputs, *hidden)
         self.layers = nn.ModuleList(
-            MemberLinear(i, o, members) for i, o in zip(widths[:-1], widths[1:], strict=True)
+            MemberLinear(i, o, members) for i, o in pairwise(widths)
         )
         self.activation = ACTIVATIONS[activation]
         self.dropout = nn.Dropout(dropout)

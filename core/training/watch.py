@@ -11,7 +11,7 @@ from core.training.run_store import RunStore
 _ASK_EVERY = 0.2  # Seconds between looks at the cancel file: well within a second.
 
 
-class Cancelled(CrossfabError):
+class Cancelled(CrossfabError):  # noqa: N818 - a request that was met is no error
     """Somebody asked the run to stop; what was learned so far is kept."""
 
 

@@ -55,7 +55,7 @@ def make_pairs(
     # A positive-only transform of a measured value that is not positive has no number either.
     weight = torch.isfinite(y)
     if which == "valid":
-        weight &= torch.from_numpy(table.valid).unsqueeze(1)
+        weight &= torch.from_numpy(table.valid.copy()).unsqueeze(1)
     rows = np.flatnonzero(weight.any(dim=1).numpy())
     x = transforms.features(table.designs)[rows]
     y, weight = torch.where(weight, y, 0.0)[rows], weight[rows].float()
