@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -56,6 +57,7 @@ class Feasibility:
     Attributes:
         probability: of the best design found.
         difficulty: share of random designs that meet everything, by the model.
+        feasible: whether a design meets everything by its median, or is at all likely to.
         limits: how far each requirement goes; empty where the specification can be met.
         pairs: names of requirements that are met alone but not together.
         sentences: the verdict in words; empty where the specification can be met.
@@ -63,14 +65,23 @@ class Feasibility:
 
     probability: float
     difficulty: float
+    feasible: bool
     limits: tuple[Limit, ...] = ()
     pairs: tuple[tuple[str, str], ...] = ()
     sentences: tuple[str, ...] = field(default=())
 
-    @property
-    def feasible(self) -> bool:
-        """Whether a design is known that is at all likely to meet everything."""
-        return self.probability >= LIKELY
+
+def meets(problem: Problem, outcome: Outcome) -> Tensor:
+    """Mask (n) of designs that are more likely than not to work and to meet each requirement."""
+    return (problem.margins(outcome) >= -1e-9).all(1) & (outcome.validity > 0.5)
+
+
+def reachable(problem: Problem, outcome: Outcome) -> bool:
+    """Whether among designs one meets everything by its median, or is at all likely to."""
+    if not len(outcome.mean):
+        return False
+    likely = float(problem.log_probability(outcome).max()) >= math.log(LIKELY)
+    return likely or bool(meets(problem, outcome).any())
 
 
 def assess(
@@ -85,8 +96,8 @@ def assess(
     best = float(torch.exp(problem.log_probability(found).max())) if len(found.mean) else 0.0
     chances = torch.exp(problem.log_probability(library.outcome))[library.known :]
     difficulty = float(chances.mean())
-    if best >= LIKELY:
-        return Feasibility(best, difficulty)
+    if reachable(problem, found):
+        return Feasibility(best, difficulty, feasible=True)
     explorer = Explorer(bench, space, problem, library)
     volts = supply_voltage or 1.0
     seen = join([library.outcome, found, explorer.alone()])
@@ -99,7 +110,7 @@ def assess(
         for a, b in _unmet_pairs(problem, seen, possible)
     )
     sentences = _sentences(space.circuit, limits, pairs, best)
-    return Feasibility(best, difficulty, limits, pairs, sentences)
+    return Feasibility(best, difficulty, False, limits, pairs, sentences)
 
 
 @dataclass(frozen=True)

@@ -56,23 +56,18 @@ def linearise(
     excess = region.excess(designs)
     log_validity = torch.log(outcome.validity.clamp_min(1e-12))
 
-    def slopes(columns: Tensor) -> Tensor:
-        rows = [
-            torch.autograd.grad(column.sum(), unit, retain_graph=True, allow_unused=True)[0]
-            for column in columns.unbind(1)
-        ]
-        empty = torch.zeros_like(unit)
-        filled = [empty if row is None else row for row in rows]
-        return torch.stack(filled, 1) if filled else unit.new_zeros(len(unit), 0, unit.shape[1])
-
-    linearised = Linearised(
+    columns = torch.cat([outcome.mean, log_validity[:, None], excess], dim=1)
+    # One batched backward pass: row k of the basis asks for column k of every design at once.
+    basis = torch.eye(columns.shape[1], dtype=columns.dtype)[:, None].expand(-1, len(unit), -1)
+    slopes = torch.autograd.grad(columns, unit, basis, is_grads_batched=True)[0].transpose(0, 1)
+    q = outcome.mean.shape[1]
+    return Linearised(
         Outcome(outcome.mean.detach(), outcome.sigma.detach(), outcome.validity.detach()),
-        slopes(outcome.mean),
-        slopes(log_validity[:, None])[:, 0],
+        slopes[:, :q],
+        slopes[:, q],
         excess.detach(),
-        slopes(excess),
+        slopes[:, q + 1 :],
     )
-    return linearised
 
 
 @dataclass(frozen=True)

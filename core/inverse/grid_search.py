@@ -24,10 +24,15 @@ REGION_SLACK = 0.05
 
 
 def round_to_grid(space: DesignSpace, problem: Problem, unit: Tensor, at: Linearised) -> Tensor:
-    """The best of the surrounding grid points by the linearised model: n x `JUDGED` x p indices."""
+    """The best corners of the grid cell around each solution, by the linearised model.
+
+    Returns:
+        n x k x p grid indices, k at most `JUDGED`.
+    """
     nearest = space.snap(unit)
-    corners = _corner_moves(space)
-    return _rank(space, problem, unit, at, nearest, corners, JUDGED)
+    beyond = torch.sign(unit - space.unit_of(nearest)).long()
+    moves = _corner_masks(space)[None] * beyond[:, None]
+    return _rank(space, problem, unit, at, nearest, moves, JUDGED)
 
 
 def repair(
@@ -55,7 +60,7 @@ def repair(
     """
     outcome = evaluate(forward, space.designs(space.unit_of(index)))
     pool = [(index, outcome)]
-    moves = _pair_moves(space)
+    moves = _pair_moves(space)[None].expand(len(index), -1, -1)
     for _ in range(rounds):
         here = Linearised(outcome, at.slopes, at.validity_slope, at.excess, at.excess_slopes)
         tried = _rank(space, problem, space.unit_of(index), here, index, moves, JUDGED)
@@ -98,10 +103,10 @@ def _rank(
     moves: Tensor,
     keep: int,
 ) -> Tensor:
-    """The `keep` moves (k x p grid steps) from each centre that the linear model likes best."""
-    n, k = len(centre), len(moves)
-    index = torch.minimum((centre[:, None] + moves[None]).clamp_min(0), space.counts - 1)
-    shift = space.unit_of(index.view(n * k, -1)).view(n, k, -1) - unit[:, None]
+    """The `keep` moves (n x k x p grid steps) from the centres that the linear model likes best."""
+    n, k = moves.shape[:2]
+    index = torch.minimum((centre[:, None] + moves).clamp_min(0), space.counts - 1)
+    shift = space.unit_of(index.reshape(n * k, -1)).view(n, k, -1) - unit[:, None]
     mean = at.outcome.mean[:, None] + torch.einsum("nkp,nqp->nkq", shift, at.slopes)
     log_validity = torch.log(at.outcome.validity.clamp_min(1e-12))[:, None] + torch.einsum(
         "nkp,np->nk", shift, at.validity_slope
@@ -116,14 +121,14 @@ def _rank(
     return index.gather(1, top[:, :, None].expand(-1, -1, index.shape[2]))
 
 
-def _corner_moves(space: DesignSpace) -> Tensor:
-    """Steps of -1, 0, 1 on the fine coordinates with the fewest points, 0 on the others."""
+def _corner_masks(space: DesignSpace) -> Tensor:
+    """Which fine coordinates are rounded to the farther side: all combinations of a few."""
     fine = [int(i) for i in torch.nonzero(~space.coarse)[:, 0]]
     fine = sorted(fine, key=lambda i: len(space.grids[i]))[:MOST_CORNERS]
-    moves = torch.zeros(3 ** len(fine), space.dimension, dtype=torch.long)
+    masks = torch.zeros(2 ** len(fine), space.dimension, dtype=torch.long)
     if fine:
-        moves[:, fine] = torch.tensor(list(itertools.product((-1, 0, 1), repeat=len(fine))))
-    return moves
+        masks[:, fine] = torch.tensor(list(itertools.product((0, 1), repeat=len(fine))))
+    return masks
 
 
 def _pair_moves(space: DesignSpace) -> Tensor:

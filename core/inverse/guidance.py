@@ -22,12 +22,14 @@ class Relaxation:
         requirement: the one to relax.
         bound: the value that the best known design reaches while it meets all the others;
             NaN where no known design meets the others.
-        known: how many known designs would then meet everything else.
+        known: how many known designs meet everything else.
+        alone: how many known designs meet this requirement, whatever the others.
     """
 
     requirement: Requirement
     bound: float
     known: int
+    alone: int
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def guide(
             )
             for k in range(len(problem.requirements))
         ),
-        key=lambda item: -item.known,
+        key=lambda item: (-item.known, item.alone),
     )
     count = int(met.all(1).sum())
     return Guidance(
@@ -91,16 +93,17 @@ def _relaxation(
     k: int,
     supply_voltage: float | None,
 ) -> Relaxation:
+    alone = int(met[:, k].sum())
     others = met.clone()
     others[:, k] = True
     rows = others.all(1)
     requirement = problem.requirements[k]
     if not bool(rows.any()):
-        return Relaxation(requirement, float("nan"), 0)
+        return Relaxation(requirement, float("nan"), 0, alone)
     reached = values[rows, int(problem.column[k])] * problem.sign[k]
     best = physical(specification.circuit, requirement.quantity, reached.max() * problem.sign[k])
     volts = (supply_voltage or 1.0) if requirement.quantity == POWER else 1.0
-    return Relaxation(requirement, float(best) * volts, int(rows.sum()))
+    return Relaxation(requirement, float(best) * volts, int(rows.sum()), alone)
 
 
 def _sentence(
@@ -109,9 +112,15 @@ def _sentence(
     text = f"{meeting} of {known:,} known designs meet all requirements."
     helpful = [item for item in relaxations if item.known > meeting]
     if not helpful:
-        return text
+        return text if meeting else f"{text} {_hopeless(specification, relaxations)}"
     best, circuit = helpful[0], specification.circuit
     label, unit = label_and_unit(circuit, best.requirement.quantity)
     if meeting:
         return f"{text} Tightest: {label}; without it {best.known} would."
     return f"{text} Tightest: {label}; relaxed to {engineering(best.bound, unit)}, one would."
+
+
+def _hopeless(specification: Specification, relaxations: list[Relaxation]) -> str:
+    rare = relaxations[0]
+    text = rare.requirement.text(specification.circuit)
+    return f"No single one to relax: {text} is met by {rare.alone}."

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,7 +12,7 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.inverse.candidates import candidate_table
-from core.inverse.feasibility import LIKELY, Feasibility, assess
+from core.inverse.feasibility import Feasibility, assess, reachable
 from core.inverse.gauss_newton import solve
 from core.inverse.goals import Specification
 from core.inverse.grid_search import repair, round_to_grid
@@ -146,7 +145,7 @@ def design(
     extra = _proposals(question, starts, sampler, settings or SearchSettings())
     if method == "default":
         index, outcome, counters = _search_default(question, extra, settings or SearchSettings())
-        if float(question.problem.log_probability(outcome).max()) < math.log(LIKELY):
+        if not reachable(question.problem, outcome):
             question = replace(question, problem=replace(question.problem, floor=COMPROMISE_FLOOR))
             index, outcome, counters = _search_default(
                 question, extra, settings or SearchSettings()
