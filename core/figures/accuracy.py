@@ -7,10 +7,22 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import torch
 from numpy.typing import ArrayLike
 
+from core.data import DomainTable
+from core.ensemble import Predictor
 from core.figures import style
 from core.figures.quantity import Quantity
+
+
+@torch.no_grad()
+def standardised_residuals(predictor: Predictor, table: DomainTable) -> pd.DataFrame:
+    """Return (simulated - predicted) / sigma in the model's own space (n x m)."""
+    mu, sigma = predictor.moments(torch.from_numpy(table.designs.to_numpy(dtype=float, copy=True)))
+    simulated = torch.from_numpy(table.metrics.to_numpy(dtype=float, copy=True))
+    z = (predictor.transforms.metrics.transform(simulated) - mu) / sigma
+    return pd.DataFrame(z.numpy(), columns=table.metrics.columns)
 
 
 def parity(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,27 +13,20 @@ PALETTE = ["#3B82F6", "#EF4444", "#14B8A6", "#A16207", "#8B5CF6", "#8593A6"]
 
 
 def epochs_table(events: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Return the epoch events as a long table: stage, member, epoch, term, value, elapsed.
+    """Return the epoch events as a long table: stage, member, epoch, term, value.
 
-    Members of one stage are averaged by the reader of the chart, not here.
+    Epochs are counted through: where a stage has several phases, the second goes on where the
+    first has ended.
     """
-    rows = [
-        {
-            "stage": event["stage"],
-            "member": event.get("member", 0),
-            "epoch": event["epoch"],
-            "epochs": event.get("epochs", 0),
-            "term": term,
-            "value": value,
-            "lr": event.get("lr"),
-            "time": event.get("time", 0.0),
-        }
-        for event in events
-        if event.get("kind") == "epoch"
-        for term, value in event["losses"].items()
-    ]
-    columns = ["stage", "member", "epoch", "epochs", "term", "value", "lr", "time"]
-    return pd.DataFrame(rows, columns=columns)
+    rows: list[tuple[str, int, int, str, float]] = []
+    counts: Counter[tuple[str, int]] = Counter()
+    for event in events:
+        if event.get("kind") != "epoch":
+            continue
+        line = (str(event["stage"]), int(event.get("member", 0)))
+        counts[line] += 1
+        rows += [(*line, counts[line], term, value) for term, value in event["losses"].items()]
+    return pd.DataFrame(rows, columns=["stage", "member", "epoch", "term", "value"])
 
 
 def loss_curves(table: pd.DataFrame, *, log: bool, by_run: bool, height: int = 300) -> alt.Chart:

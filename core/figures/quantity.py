@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.circuits import Circuit, Metric, Variable
-from core.units import engineering
+from core.units import engineering, parse
 
 Array = NDArray[np.float64]
 
@@ -63,6 +63,25 @@ class Quantity:
         """Write one stored value, a ratio also as a ratio: ``46.5 dB (212 V/V)``."""
         text = self.text(value, digits)
         return f"{text} ({engineering(float(value), 'V/V', digits)})" if self.decibels else text
+
+    def read(self, text: str) -> float:
+        """Read what people type, and return the stored value: ``46.5`` or ``46.5 dB``, ``1.2M``.
+
+        A bare number is in the shown unit; so ``4`` is 4 V/us for a slew rate.
+
+        Raises:
+            InputError: the text is no number, or carries another unit.
+        """
+        bare = text.strip().removesuffix("°").strip()
+        unit = self.shown_unit.replace("°", "")
+        if unit in ("dB", "V/us") and bare.lower().endswith(unit.lower()):
+            bare = bare[: -len(unit)].strip()
+        if unit in ("dB", "V/us"):
+            try:
+                return float(self.stored(float(bare)))
+            except ValueError:
+                return parse(bare, self.unit)
+        return parse(bare, "" if unit in ("um^2", "") else unit)
 
     @property
     def title(self) -> str:
@@ -120,10 +139,12 @@ SUPPLY_CURRENT = Quantity(
 GATE_AREA = Quantity(
     "gate_area", "Gate area", "um^2", "um^2", help="Sum of W times L over all transistors."
 )
+POWER = Quantity("power", "Power", "W", "W", help="Supply current times supply voltage.")
 
 
 def quantities(circuit: Circuit) -> Mapping[str, Quantity]:
     """Return how every variable and metric of a circuit is shown, by column name."""
     shown = [of_variable(variable) for variable in circuit.variables]
     shown += [of_metric(metric) for metric in circuit.metrics]
+    shown += [SUPPLY_CURRENT, GATE_AREA, POWER]
     return {quantity.name: quantity for quantity in shown}

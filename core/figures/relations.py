@@ -30,26 +30,27 @@ def correlation_map(matrix: pd.DataFrame, labels: Sequence[str], height: int = 3
         height: of the figure in px.
     """
     values = matrix.to_numpy(dtype=float)
+    rows = list(labels[-len(matrix) :])
     figure = go.Figure(
         go.Heatmap(
             z=np.round(values, 3),
-            x=list(labels),
-            y=list(labels[-len(matrix) :]),
             zmin=-1,
             zmax=1,
             colorscale=[[0, style.A], [0.5, "rgba(133,147,166,0.06)"], [1, style.B]],
-            text=np.where(np.abs(values) >= 0.1, np.char.mod("%.2f", values), ""),
-            texttemplate="%{text}",
-            textfont={"size": 10},
+            customdata=np.broadcast_to(np.array(labels), values.shape),
+            text=np.broadcast_to(np.array(rows)[:, None], values.shape),
             xgap=1,
             ygap=1,
             showscale=False,
-            hovertemplate="%{y} and %{x}: %{z:.2f}<extra></extra>",
+            hovertemplate="%{text} and %{customdata}: %{z:.2f}<extra></extra>",
         )
     )
+    figure.add_trace(style.cell_texts(np.where(np.abs(values) < 0.05, np.nan, values), "%.2f", 0.5))
     style.laid_out(figure, height)
-    figure.update_xaxes(showgrid=False, side="bottom")
-    figure.update_yaxes(showgrid=False, autorange="reversed")
+    figure.update_xaxes(showgrid=False, tickvals=list(range(len(labels))), ticktext=list(labels))
+    figure.update_yaxes(
+        showgrid=False, autorange="reversed", tickvals=list(range(len(rows))), ticktext=rows
+    )
     return figure
 
 
@@ -98,5 +99,7 @@ def linked_scatter(
 
 def _axis(channel: Any, quantity: Quantity) -> Any:
     scale = alt.Scale(type="log" if quantity.log else "linear", zero=False, nice=False)
-    axis = alt.Axis(title=quantity.title, format="~s" if quantity.unit in ("Hz", "A") else "~g")
+    axis = alt.Axis(
+        title=quantity.title, format="~s" if quantity.unit in ("Hz", "A", "F", "Ohm") else ".4~g"
+    )
     return channel(f"{quantity.name}:Q", scale=scale, axis=axis)

@@ -21,7 +21,7 @@ class StageState(StrEnum):
 
 @dataclass(frozen=True)
 class StageProgress:
-    """One stage: epochs done of all, seconds spent; ``seconds`` is 0 until it has finished."""
+    """One stage: epochs done of all in its present phase; ``seconds`` is 0 until it has ended."""
 
     name: str
     state: StageState = StageState.WAITING
@@ -69,8 +69,9 @@ def progress_of(events: Iterable[Mapping[str, Any]], stages: Sequence[str]) -> P
             seconds = float(event.get("seconds", 0.0))
             found[name] = StageProgress(name, StageState.DONE, old.epoch, old.epochs, seconds)
         elif event.get("kind") == "epoch":
-            epoch = max(old.epoch, int(event["epoch"]) + 1)
-            epochs = int(event.get("epochs", 0))
+            epoch, epochs = int(event["epoch"]), int(event.get("epochs", 0))
+            if epoch < old.epoch:  # A stage of several phases counts each of them from 1.
+                ticks = []
             found[name] = StageProgress(name, StageState.WORKING, epoch, epochs)
             ticks.append((float(event.get("time", 0.0)), epoch))
     shares = [_share(stage) for stage in found.values()]

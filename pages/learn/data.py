@@ -29,17 +29,25 @@ DRIFT_COLUMNS = {
     "median_ratio": st.column_config.NumberColumn(
         "Median B / A", format="%.3g", help="Ratio of the medians in physical units"
     ),
-    "p_value": st.column_config.NumberColumn("p", format="%.2g"),
 }
+
+
+def process_label(letter: str, name: str) -> str:
+    """Return what a process is called: its letter, and its name where it is known."""
+    return f"Process {letter}" if name == letter else f"Process {letter}: {name}"
 
 
 def facts(dataset: DataSet) -> None:
     """Show the counts of both processes."""
     source, target = dataset.source, dataset.target
     with st.container(horizontal=True):
-        st.metric(f"A: {dataset.source_process}", f"{len(source):,} designs", border=True)
+        st.metric(
+            process_label("A", dataset.source_process), f"{len(source):,} designs", border=True
+        )
         st.metric("A: working", f"{source.valid.mean():.1%}", border=True)
-        st.metric(f"B: {dataset.target_process}", f"{len(target):,} designs", border=True)
+        st.metric(
+            process_label("B", dataset.target_process), f"{len(target):,} designs", border=True
+        )
         st.metric("B: working", f"{target.valid.mean():.1%}", border=True)
         st.metric(
             "B: training / held out",
@@ -187,7 +195,7 @@ def quality(selection: Selection, dataset: DataSet) -> None:
         rows.index = rows.index + 1
         st.dataframe(
             rows[["reason", *dataset.circuit.variable_names]],
-            height=420,
+            height="content" if len(rows) < 14 else 480,
             column_config={"reason": st.column_config.TextColumn("Reason", width="medium")},
             alt="Designs that are no working amplifiers",
         )

@@ -1,5 +1,292 @@
-"""Placeholder."""
+"""Ensemble: how good the trained models are on designs of B that they never saw."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
 import streamlit as st
 
-st.write("soon")
+from core.errors import CrossfabError
+from core.figures import accuracy, tables
+from core.figures.quantity import quantities
+from core.figures.sensitivity import elasticity_map
+from core.inverse import sensitivities
+from core.models.checkpoint import load_checkpoint
+from core.training.run_store import RunStore
+from pages.shell import loaders
+from pages.shell.loaders import HeldOut
+from pages.shell.selection import Selection, current
+from pages.shell.widgets import CHART, chart_columns, needed_run, show_fault
+
+MODEL_HELP = (
+    "ensemble: all members fused. align: A's network tuned on B. target_only: the same network "
+    "from scratch on B. dual_head: one backbone, a head for each process. baseline: A's network "
+    "as it is, the answer without any transfer."
+)
+
+
+def held_out_or_stop(selection: Selection) -> HeldOut:
+    """Return the held-out rows with predictions; where the data are gone say so."""
+    assert selection.run is not None
+    try:
+        return loaders.held_out(selection.run)
+    except CrossfabError as error:
+        show_fault(error, "The plots need the data that this run was trained on")
+        st.stop()
+
+
+def model_choice(models: list[str], key: str) -> str:
+    """Draw the choice of a model."""
+    model: str = st.segmented_control(
+        "Model", models, default=models[0], required=True, key=key, help=MODEL_HELP
+    )
+    return model
+
+
+def accuracy_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
+    """Show one figure of merit for all models and metrics, then all figures of one model."""
+    figure = st.selectbox(
+        "Figure of merit",
+        list(tables.FIGURES),
+        format_func=lambda name: tables.FIGURES[name][0],
+        key="ensemble_figure",
+        width=420,
+    )
+    values = tables.accuracy_values(evaluation, figure)
+    text = tables.accuracy_table(evaluation, figure, selection.circuit)
+    best = tables.best_rows(values, figure).to_numpy()
+    st.dataframe(
+        text.style.apply(
+            lambda _: pd.DataFrame(best, text.index, text.columns).map(
+                lambda is_best: "font-weight: 700; color: #0D9488" if is_best else ""
+            ),
+            axis=None,
+        ),
+        height="content",
+        alt=f"{tables.FIGURES[figure][0]} of every model and metric",
+    )
+    validity = evaluation.get("validity", {})
+    st.caption(
+        f"{evaluation['rows']} held-out designs of B; the best of each metric in teal. "
+        f"{evaluation['excluded']} more are no working amplifiers: the validity classifier tells "
+        f"them apart with an accuracy of {validity.get('accuracy', float('nan')):.1%}."
+    )
+
+
+def parity_tab(selection: Selection, held: HeldOut) -> None:
+    """Draw predicted over simulated values with intervals."""
+    model = model_choice(list(held.predictions), "ensemble_parity_model")
+    prediction = held.predictions[model]
+    shown = quantities(selection.circuit)
+    names = selection.circuit.metric_names
+    for name, column in zip(names, chart_columns(len(names), 3), strict=True):
+        with column:
+            st.markdown(f"**{shown[name].label}**", help=shown[name].help)
+            st.plotly_chart(
+                accuracy.parity(
+                    held.table.metrics[name],
+                    prediction.median[name],
+                    prediction.lower[name],
+                    prediction.upper[name],
+                    shown[name],
+                ),
+                config=CHART,
+                key=f"ensemble_parity_{name}",
+                alt=f"Predicted over simulated {shown[name].label}",
+            )
+
+
+def calibration_tab(selection: Selection, held: HeldOut) -> None:
+    """Draw the calibration curve and the residuals in units of sigma."""
+    model = model_choice(list(held.residuals), "ensemble_calibration_model")
+    residuals = held.residuals[model]
+    shown = quantities(selection.circuit)
+    left, right = st.columns([1, 1])
+    with left:
+        st.markdown("**Calibration curve**: how many values lie inside their central interval")
+        st.plotly_chart(
+            accuracy.reliability({shown[n].label: residuals[n] for n in residuals}, height=360),
+            config=CHART,
+            key="ensemble_reliability",
+            alt="Calibration curve",
+        )
+    with right:
+        name = st.selectbox(
+            "Metric",
+            list(residuals),
+            format_func=lambda name: shown[name].label,
+            key="ensemble_residual_metric",
+        )
+        st.plotly_chart(
+            accuracy.residuals(residuals[name], shown[name], height=300),
+            config=CHART,
+            key="ensemble_residuals",
+            alt=f"Residuals of {shown[name].label} in units of sigma",
+        )
+
+
+def fusion_tab(selection: Selection) -> None:
+    """Show the weights and temperatures that fuse the members."""
+    circuit = selection.circuit
+    shown = quantities(circuit)
+    labels = [shown[name].label for name in circuit.metric_names]
+    checkpoint = load_checkpoint(selection.run, f"{circuit.id}_ensemble", circuit.id, "ensemble")
+    members = list(checkpoint.metadata["members"])
+    weights = pd.DataFrame(checkpoint.tensors["weights"].numpy(), members, labels)
+    prefix = "temperature_squared."
+    temperatures = pd.DataFrame(
+        {
+            name.removeprefix(prefix): tensor.sqrt().numpy()
+            for name, tensor in checkpoint.tensors.items()
+            if name.startswith(prefix)
+        },
+        index=labels,
+    ).T
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Metric-level weights** of the members, from their held-out errors")
+        st.plotly_chart(
+            accuracy.fusion_weights(weights / weights.sum()),
+            config=CHART,
+            key="ensemble_weights",
+            alt="Fusion weights",
+        )
+        st.caption("Each design then also weighs its members by the precision they claim for it.")
+    with right:
+        st.markdown(
+            "**Temperatures** T: each model's sigma is multiplied by it",
+            help="T above 1: the model was too sure of itself; below 1: not sure enough.",
+        )
+        st.dataframe(temperatures.style.format("{:.3g}"), height="content", alt="Temperatures")
+
+
+def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
+    """List the worst designs, say where large errors lie, open one in the simulator."""
+    shown = quantities(selection.circuit)
+    worst = pd.DataFrame(evaluation["worst"])
+    text = pd.DataFrame(
+        {
+            "Metric": [shown[name].label for name in worst["metric"]],
+            "Error / spread": worst["error_in_spreads"],
+            **{
+                head: [
+                    shown[name].both(value)
+                    for name, value in zip(worst["metric"], worst[column], strict=True)
+                ]
+                for head, column in (
+                    ("Simulated", "simulated"),
+                    ("Predicted", "predicted"),
+                    ("From", "low"),
+                    ("To", "high"),
+                )
+            },
+            "Inside its interval": worst["sigma_knew"],
+            **{shown[v].label: worst[v] for v in selection.circuit.variable_names},
+        }
+    )
+    st.markdown("**Worst designs of the ensemble.** Pick one to open it in the simulator.")
+    picked = st.dataframe(
+        text,
+        hide_index=True,
+        height="content",
+        on_select="rerun",
+        selection_mode="single-row",
+        key="ensemble_worst",
+        column_config={"Error / spread": st.column_config.NumberColumn(format="%.3f")},
+        alt="Worst designs",
+    )
+    rows = picked["selection"]["rows"]
+    if rows and st.button("Open in the simulator", icon=":material/show_chart:"):
+        design = worst.iloc[rows[0]]
+        names = selection.circuit.variable_names
+        st.session_state["simulator_design"] = {name: float(design[name]) for name in names}
+        st.switch_page("pages/use/simulator.py")
+    where = pd.DataFrame.from_dict(evaluation["where"], orient="index")
+    knew = evaluation["sigma_knew"]
+    lines = []
+    for name, row in where.iterrows():
+        variable = shown[row["variable"]]
+        lines.append(
+            {
+                "Metric": shown[str(name)].label,
+                "Errors go with": variable.label,
+                "Rank correlation": row["rank_correlation"],
+                "Median of the worst 5 %": variable.text(row["median_of_worst"]),
+                "Median of all": variable.text(row["median_of_all"]),
+                "Did sigma know": knew[str(name)],
+            }
+        )
+    st.markdown("**Where large errors lie**, and whether the predicted sigma went with them")
+    st.dataframe(
+        pd.DataFrame(lines),
+        hide_index=True,
+        height="content",
+        column_config={
+            "Rank correlation": st.column_config.NumberColumn(format="%.2f"),
+            "Did sigma know": st.column_config.NumberColumn(
+                format="%.2f", help="Rank correlation of sigma and absolute error: 1 is perfect"
+            ),
+        },
+        alt="Where large errors lie",
+    )
+
+
+def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
+    """Draw the elasticities around one design."""
+    assert selection.run is not None
+    shown = quantities(selection.circuit)
+    names = selection.circuit.variable_names
+    place = st.selectbox(
+        "Around",
+        ["the median design of the held-out rows", *[f"row {row} of B" for row in held.rows]],
+        key="ensemble_sensitivity_row",
+        width=420,
+    )
+    if place.startswith("row"):
+        design = held.table.designs.iloc[held.rows.index(int(place.split()[1]))]
+    else:
+        design = selection.circuit.snap(held.table.designs.median().to_frame().T).iloc[0]
+    st.caption(
+        " · ".join(f"{shown[name].label} {shown[name].text(design[name])}" for name in names)
+    )
+    table = sensitivities(loaders.bench(selection.run, "ensemble"), design)
+    table = table.loc[selection.circuit.metric_names]
+    st.plotly_chart(
+        elasticity_map(
+            table, [shown[n].label for n in table.index], [shown[n].label for n in names]
+        ),
+        config=CHART,
+        key="ensemble_sensitivity",
+        alt="Elasticities of every metric",
+    )
+    st.caption("By how many per cent a metric moves when one variable grows by one per cent.")
+
+
+selection = current()
+run = needed_run(selection)
+evaluation = RunStore(run).read_json("evaluation.json")
+tabs = st.tabs(
+    ["Accuracy", "Parity", "Calibration", "Fusion", "Worst designs", "Sensitivity"],
+    on_change="rerun",
+    key="ensemble_tab",
+)
+if tabs[0].open:
+    with tabs[0]:
+        accuracy_tab(selection, evaluation)
+if tabs[1].open:
+    with tabs[1]:
+        parity_tab(selection, held_out_or_stop(selection))
+if tabs[2].open:
+    with tabs[2]:
+        calibration_tab(selection, held_out_or_stop(selection))
+if tabs[3].open:
+    with tabs[3]:
+        fusion_tab(selection)
+if tabs[4].open:
+    with tabs[4]:
+        worst_tab(selection, evaluation)
+if tabs[5].open:
+    with tabs[5]:
+        sensitivity_tab(selection, held_out_or_stop(selection))

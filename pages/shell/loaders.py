@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from core.circuits import load_circuit
-from core.data import DataSet, drift_table, load_dataset, quality_findings
+from core.data import (
+    DataSet,
+    DomainTable,
+    bundled_dataset_folder,
+    drift_table,
+    load_dataset,
+    quality_findings,
+)
+from core.ensemble import Prediction, Predictor, load_predictor, model_names
+from core.errors import InputError
+from core.figures.accuracy import standardised_residuals
+from core.inverse import Workbench, prepare
+from core.training.run_store import RunStore
 from pages.shell.places import stamp
 
 
@@ -40,3 +54,83 @@ def findings(folder: Path, circuit_id: str) -> pd.DataFrame:
 @st.cache_data(max_entries=12, show_spinner="Looking for odd rows")
 def _findings(folder: str, circuit_id: str, version: tuple[int, int]) -> pd.DataFrame:
     return quality_findings(_dataset(folder, circuit_id, version))
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """B's held-out working amplifiers and what every model of a run says of them.
+
+    Attributes:
+        table: n rows of B that no model was fitted to.
+        rows: their row numbers in the data files, counted from 1.
+        predictions: by model name.
+        residuals: by model name, (simulated - predicted) / sigma, n x m.
+    """
+
+    table: DomainTable
+    rows: list[int]
+    predictions: dict[str, Prediction]
+    residuals: dict[str, pd.DataFrame]
+
+
+def models(run: Path) -> list[str]:
+    """Names of the models that a run can predict with, the ensemble first."""
+    return model_names(run)
+
+
+def predictor(run: Path, model: str) -> Predictor:
+    """Load a trained model once per state of its run; CheckpointError where it is damaged."""
+    return _predictor(str(run), model, stamp(run, "*.safetensors"))
+
+
+@st.cache_resource(max_entries=12, show_spinner="Loading the model")
+def _predictor(run: str, model: str, version: tuple[int, int]) -> Predictor:
+    return load_predictor(Path(run), model)
+
+
+def bench(run: Path, model: str) -> Workbench:
+    """Return the screened design space of a trained model."""
+    return _bench(str(run), model, stamp(run, "*.safetensors"))
+
+
+@st.cache_resource(max_entries=6, show_spinner="Screening the design space")
+def _bench(run: str, model: str, version: tuple[int, int]) -> Workbench:
+    return prepare(_predictor(run, model, version))
+
+
+def held_out(run: Path) -> HeldOut:
+    """Predict the held-out rows of a run's data with all its models.
+
+    Raises:
+        InputError: the data that the run was trained on are not here any more.
+    """
+    config = RunStore(run).config()
+    data = Path(config["data"])
+    if not data.is_dir():  # A shipped run names the bundled data by where they lay.
+        data = bundled_dataset_folder(config["circuit"])
+    return _held_out(str(run), str(data), stamp(run, "*.safetensors"), stamp(data))
+
+
+@st.cache_resource(max_entries=6, show_spinner="Predicting the held-out designs")
+def _held_out(
+    run: str, data: str, run_version: tuple[int, int], data_version: tuple[int, int]
+) -> HeldOut:
+    config = RunStore(run).config()
+    circuit = load_circuit(config["circuit"])
+    settings = config["config"]["data"]
+    dataset = load_dataset(Path(data), circuit, settings["val_split"], settings["seed"])
+    if dataset.fingerprint != config["fingerprint"]:
+        raise InputError(
+            f'The data in "{data}" are not those that this run was trained on: '
+            "train on them to see its accuracy here."
+        )
+    valid = dataset.validation.valid
+    table = dataset.validation.rows(np.flatnonzero(valid))
+    rows = [int(row) + 1 for row in dataset.validation_rows[valid]]
+    predictors = {name: _predictor(run, name, run_version) for name in model_names(Path(run))}
+    return HeldOut(
+        table,
+        rows,
+        {name: model.predict(table.designs) for name, model in predictors.items()},
+        {name: standardised_residuals(model, table) for name, model in predictors.items()},
+    )

@@ -24,11 +24,11 @@ def test_a_run_without_events_waits():
 def test_half_of_the_second_of_two_stages_is_three_quarters():
     events = [
         {"kind": "stage", "stage": "baseline", "state": "started"},
-        epoch("baseline", 0, 1, 0.0),
+        epoch("baseline", 1, 1, 0.0),
         {"kind": "stage", "stage": "baseline", "state": "finished", "seconds": 3.5},
         {"kind": "stage", "stage": "align", "state": "started"},
-        epoch("align", 0, 10, 100.0),
-        epoch("align", 4, 10, 108.0),
+        epoch("align", 1, 10, 100.0),
+        epoch("align", 5, 10, 108.0),
     ]
     progress = progress_of(events, STAGES)
     assert progress.fraction == pytest.approx(0.75)
@@ -46,10 +46,18 @@ def test_a_stage_that_was_not_asked_for_is_shown_too():
 
 def test_a_stage_that_starts_again_forgets_its_old_pace():
     events = [
-        epoch("align", 0, 4, 0.0),
-        epoch("align", 1, 4, 100.0),
+        epoch("align", 1, 4, 0.0),
+        epoch("align", 2, 4, 100.0),
         {"kind": "stage", "stage": "align", "state": "started"},
-        epoch("align", 2, 4, 200.0),
-        epoch("align", 3, 4, 201.0),
+        epoch("align", 3, 4, 200.0),
+        epoch("align", 4, 4, 201.0),
     ]
     assert progress_of(events, ("align",)).seconds_left == 0
+
+
+def test_a_second_phase_counts_anew():
+    events = [epoch("dual_head", 9, 10, 0.0), epoch("dual_head", 10, 10, 50.0)]
+    events += [epoch("dual_head", 1, 10, 60.0), epoch("dual_head", 2, 10, 61.0)]
+    progress = progress_of(events, ("dual_head",))
+    assert progress.working.epoch == 2
+    assert progress.seconds_left == pytest.approx(8.0)

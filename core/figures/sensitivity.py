@@ -1,0 +1,47 @@
+"""Which variable moves which metric, as a map of elasticities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.figures import style
+
+
+def elasticity_map(
+    table: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], height: int = 300
+) -> go.Figure:
+    """Draw by how many per cent a quantity moves when a variable grows by one per cent.
+
+    Args:
+        table: quantities as rows, variables as columns.
+        rows: labels of the quantities.
+        columns: labels of the variables.
+        height: of the figure in px.
+    """
+    values = table.to_numpy(dtype=float)
+    reach = max(float(np.nanmax(np.abs(values))), 1e-9)
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            zmin=-reach,
+            zmax=reach,
+            colorscale=[[0, "#A16207"], [0.5, "rgba(133,147,166,0.06)"], [1, style.CANDIDATE]],
+            xgap=1,
+            ygap=1,
+            showscale=False,
+            customdata=np.broadcast_to(np.array(columns), values.shape),
+            text=np.broadcast_to(np.array(rows)[:, None], values.shape),
+            hovertemplate="%{customdata} +1 %: %{text} %{z:+.2f} %<extra></extra>",
+        )
+    )
+    figure.add_trace(style.cell_texts(values, "%+.2f", 0.6 * reach))
+    style.laid_out(figure, height)
+    figure.update_xaxes(showgrid=False, tickvals=list(range(len(columns))), ticktext=list(columns))
+    figure.update_yaxes(
+        showgrid=False, autorange="reversed", tickvals=list(range(len(rows))), ticktext=list(rows)
+    )
+    return figure
