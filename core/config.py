@@ -123,9 +123,6 @@ class HeteroConfig(StageConfig):
         "", 0.0, 1.0,
     )  # fmt: skip
     alpha_r2: float = setting(0.0, "Weight of 1 - mean R2 in the loss", "", 0.0, 100.0)
-    fold_members: int = setting(
-        2, "Networks trained for each fold left out, to calibrate and to weigh", "", 1, 50
-    )
 
 
 @dataclass(frozen=True)
@@ -142,7 +139,7 @@ class AlignConfig(HeteroConfig):
 class TargetOnlyConfig(HeteroConfig):
     """Stage 3: the same network from scratch on B, the control."""
 
-    members: int = setting(2, "Networks trained side by side from different seeds", "", 1, 50)
+    members: int = setting(3, "Networks trained side by side from different seeds", "", 1, 50)
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class _Fit:
         self.task, self.settings, self.watcher = task, settings, watcher
         self.resume_point = resume_point
         groups = task.groups or [{"params": list(task.model.parameters()), "lr": settings.lr}]
-        self.optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+        self.optimiser = torch.optim.AdamW(groups, weight_decay=settings.weight_decay, fused=True)
         self.peaks = [group["lr"] for group in self.optimiser.param_groups]
         self.parameters = [p for group in self.optimiser.param_groups for p in group["params"]]
         members, n = task.rows.shape

@@ -41,8 +41,11 @@ def fold_of_rows(n: int, folds: int, seed: int) -> Tensor:
     return torch.from_numpy(fold)
 
 
-def cross_fitted_rows(fold: Tensor, members: int, fold_members: int) -> MemberRows:
-    """Lay out ``members`` networks on all rows, then ``fold_members`` for each fold left out.
+def cross_fitted_rows(fold: Tensor, members: int) -> MemberRows:
+    """Lay out ``members`` networks on all rows, then as many for each fold left out.
+
+    As many, because the disagreement between the members is part of the variance that is
+    calibrated on the folds.
 
     Networks on all rows hold nothing out: their ``held`` rows are those of fold 0 and mean
     nothing for them.
@@ -53,10 +56,10 @@ def cross_fitted_rows(fold: Tensor, members: int, fold_members: int) -> MemberRo
     numbers = [-1] * members
     origin = list(range(members))
     for number in range(int(fold.max()) + 1):
-        train += [everything[fold != number]] * fold_members
-        held += [everything[fold == number]] * fold_members
-        numbers += [number] * fold_members
-        origin += list(range(fold_members))
+        train += [everything[fold != number]] * members
+        held += [everything[fold == number]] * members
+        numbers += [number] * members
+        origin += list(range(members))
     return MemberRows(pad(train), pad(held), torch.tensor(origin), torch.tensor(numbers))
 
 

@@ -23,7 +23,7 @@ def train_dual_head(work: Workspace) -> None:
     giver = build(work.load("baseline", "baseline")).to(work.device)
     assert isinstance(giver, MLP)
     members = min(settings.members, giver.architecture.members or 1)
-    rows = cross_fitted_rows(work.fold, members, 1)
+    rows = cross_fitted_rows(work.fold, members)
     model = _make(work, giver, rows)
     phases = _phases(model, settings.lr, settings.lr_head, settings.lr_unfrozen)
     for number, (part, groups) in enumerate(phases):

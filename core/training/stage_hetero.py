@@ -9,7 +9,7 @@ from torch import Tensor
 
 from core.config import HeteroConfig
 from core.losses import coral_loss, hetero_nll, r2_loss, weighted_mean
-from core.models import AlignHeteroMLP, MLP, carry_over_backbone
+from core.models import MLP, AlignHeteroMLP, carry_over_backbone
 from core.models.combine import combine_members
 from core.models.stored import build
 from core.training.loop import Losses, Task, seeded
@@ -30,7 +30,7 @@ def train_align(work: Workspace) -> None:
     giver = build(work.load("baseline", "baseline")).to(work.device)
     assert isinstance(giver, MLP)
     members = min(settings.members, giver.architecture.members or 1)
-    rows = cross_fitted_rows(work.fold, members, min(settings.fold_members, members))
+    rows = cross_fitted_rows(work.fold, members)
     model = _make(work, rows.members, "align")
     report = carry_over_backbone(giver, model, rows.origin)
     work.log(f"align: {report}")
@@ -43,9 +43,7 @@ def train_align(work: Workspace) -> None:
 def train_target_only(work: Workspace) -> None:
     """Train the same network on B alone, the control, and write ``{circuit}_target_only``."""
     settings = work.config.target_only
-    rows = cross_fitted_rows(
-        work.fold, settings.members, min(settings.fold_members, settings.members)
-    )
+    rows = cross_fitted_rows(work.fold, settings.members)
     model = _make(work, rows.members, "target_only")
     centre_output(model, work.target, rows)
     _train(work, model, rows, settings, "target_only", "target_only", settings.members, 0.0)
