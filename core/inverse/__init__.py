@@ -1,5 +1,6 @@
 """Inverse design: specifications of process B in, sizes on the manufacturing grid out."""
 
+from core.inverse.closed_loop import Campaign, design_until
 from core.inverse.flags import parse_band, parse_numbers, specification_from_flags
 from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Specification, Tie
 from core.inverse.guidance import Guidance, guide
@@ -10,10 +11,11 @@ from core.inverse.search import DesignResult, SearchSettings, design
 from core.inverse.sensitivity import sensitivities
 from core.inverse.spec_file import load_specification
 from core.inverse.starts import read_starts
-from core.inverse.verify import Verification, judge, verify
+from core.inverse.verify import Simulated, Verification, judge, spice_oracle, verify
 from core.inverse.workbench import Workbench, prepare
 
 __all__ = [
+    "Campaign",
     "DesignResult",
     "Goal",
     "GoalKind",
@@ -22,11 +24,13 @@ __all__ = [
     "ReferenceSettings",
     "Requirement",
     "SearchSettings",
+    "Simulated",
     "Specification",
     "Tie",
     "Verification",
     "Workbench",
     "design",
+    "design_until",
     "guide",
     "judge",
     "load_specification",
@@ -39,6 +43,7 @@ __all__ = [
     "sample_sizings",
     "sensitivities",
     "specification_from_flags",
+    "spice_oracle",
     "verify",
     "write_outputs",
 ]

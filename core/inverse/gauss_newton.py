@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.inverse.problem import ForwardModel, Outcome, Problem
+from core.inverse.problem import Forward, Outcome, Problem
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 
@@ -47,7 +47,7 @@ class Linearised:
 
 
 def linearise(
-    forward: ForwardModel, space: DesignSpace, region: KnownRegion, unit: Tensor
+    forward: Forward, space: DesignSpace, region: KnownRegion, unit: Tensor
 ) -> Linearised:
     """Outcome and exact Jacobian at unit coordinates (n x p)."""
     unit = unit.detach().requires_grad_(True)
@@ -135,7 +135,7 @@ def jacobian(problem: Problem, at: Linearised, slope: Tensor, stretched: bool) -
 
 
 def solve(
-    forward: ForwardModel,
+    forward: Forward,
     space: DesignSpace,
     region: KnownRegion,
     problem: Problem,

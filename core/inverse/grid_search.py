@@ -14,7 +14,7 @@ from torch import Tensor
 
 from core.inverse.gauss_newton import Linearised
 from core.inverse.library import evaluate
-from core.inverse.problem import ForwardModel, Outcome, Problem, join
+from core.inverse.problem import Forward, Outcome, Problem, join
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 
@@ -36,7 +36,7 @@ def round_to_grid(space: DesignSpace, problem: Problem, unit: Tensor, at: Linear
 
 
 def repair(
-    forward: ForwardModel,
+    forward: Forward,
     space: DesignSpace,
     region: KnownRegion,
     problem: Problem,

@@ -12,7 +12,7 @@ import torch
 from scipy.stats import qmc
 from torch import Tensor
 
-from core.inverse.problem import ForwardModel, Outcome, join
+from core.inverse.problem import Forward, Outcome, join
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 
@@ -43,7 +43,7 @@ def sobol_indices(space: DesignSpace, region: KnownRegion, n: int, seed: int) ->
 
 
 def build_library(
-    forward: ForwardModel,
+    forward: Forward,
     space: DesignSpace,
     region: KnownRegion,
     known: Tensor,
@@ -68,7 +68,7 @@ def build_library(
     return Library(index, designs, outcome, k)
 
 
-def evaluate(forward: ForwardModel, designs: Tensor) -> Outcome:
+def evaluate(forward: Forward, designs: Tensor) -> Outcome:
     """Outcome of many designs (n x d, physical) without gradients, in chunks."""
     with torch.no_grad():
         return join([forward(chunk) for chunk in designs.split(CHUNK)])

@@ -95,6 +95,25 @@ def join(parts: Sequence[Outcome]) -> Outcome:
     )
 
 
+class Forward(Protocol):
+    """Outcome of designs, by a predictor or by a corrected one."""
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor of the metrics."""
+
+    @property
+    def supply(self) -> SupplyModel:
+        """The model of the supply current."""
+
+    @property
+    def quantities(self) -> list[str]:
+        """Names of the q columns of an outcome."""
+
+    def __call__(self, designs: Tensor) -> Outcome:
+        """Outcome of designs (n x d, physical, double); differentiable."""
+
+
 @dataclass(frozen=True)
 class ForwardModel:
     """Predictor and derived quantities as one function of physical designs."""

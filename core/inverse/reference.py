@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.inverse.problem import ForwardModel, Outcome, Problem
+from core.inverse.problem import Forward, Outcome, Problem
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 
@@ -34,7 +34,7 @@ class ReferenceSettings:
 
 
 def solve_reference(
-    forward: ForwardModel,
+    forward: Forward,
     space: DesignSpace,
     region: KnownRegion,
     problem: Problem,

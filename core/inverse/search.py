@@ -117,6 +117,7 @@ def design(
     supply_voltage: float | None = None,
     settings: SearchSettings | None = None,
     reference: ReferenceSettings | None = None,
+    exclude: pd.DataFrame | None = None,
 ) -> DesignResult:
     """Find n diverse designs that are likely to meet a specification.
 
@@ -131,6 +132,7 @@ def design(
         supply_voltage: V of the target process; needed by power goals.
         settings: of the default method.
         reference: of the reference method.
+        exclude: designs (k x d) that are not to be proposed again.
 
     Raises:
         InputError: an unknown method, n below 1, a power goal without a supply voltage.
@@ -155,7 +157,8 @@ def design(
             question, extra, reference or ReferenceSettings(), seed
         )
     merit = question.problem.merit(outcome)
-    index, outcome, merit = distinct(index, outcome, merit)
+    barred = _indices(question.space, exclude)
+    index, outcome, merit = distinct(index, outcome, merit, barred)
     chosen = select_diverse(question.space, index, merit, n)
     sizes = question.space.table(index[chosen])
     table = candidate_table(bench, question.problem, sizes, outcome.rows(chosen), supply_voltage)
@@ -172,6 +175,13 @@ def design(
         model_name=str(getattr(bench.forward.predictor, "model_name", "")),
         supply_voltage=supply_voltage,
     )
+
+
+def _indices(space: DesignSpace, sizes: pd.DataFrame | None) -> Tensor:
+    if sizes is None:
+        return torch.empty(0, space.dimension, dtype=torch.long)
+    values = sizes[space.circuit.variable_names].to_numpy(dtype=float)
+    return space.snap(space.unit(torch.tensor(values)))
 
 
 def _proposals(

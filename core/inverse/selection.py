@@ -13,10 +13,13 @@ LIKENESS = 0.9
 LENGTH = 0.08
 
 
-def distinct(index: Tensor, outcome: Outcome, merit: Tensor) -> tuple[Tensor, Outcome, Tensor]:
-    """Drop duplicates (n x p grid indices), best merit first, at most `CONSIDERED` of them."""
+def distinct(
+    index: Tensor, outcome: Outcome, merit: Tensor, barred: Tensor
+) -> tuple[Tensor, Outcome, Tensor]:
+    """Drop duplicates and barred ones (k x p) of n x p grid indices; at most `CONSIDERED`, best
+    merit first."""
     order = torch.argsort(merit, descending=True)
-    seen: set[tuple[int, ...]] = set()
+    seen = {tuple(row) for row in barred.tolist()}
     kept: list[int] = []
     for position in order.tolist():
         point = tuple(index[position].tolist())

@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from core.circuits import Circuit
 from core.errors import InputError
 from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT, Specification
 from core.inverse.search import DesignResult
@@ -46,9 +48,23 @@ class Verification:
         return int((self.table["verdict"] == PASS).sum())
 
 
-def verify(
-    result: DesignResult,
-    k: int,
+@dataclass(frozen=True)
+class Simulated:
+    """What the simulator says of n designs.
+
+    Attributes:
+        values: n rows: metrics, gate area, supply current and power; NaN: not measured.
+        failure: n texts: why a circuit does not work; empty: it does.
+        engine: simulator that was used.
+    """
+
+    values: pd.DataFrame
+    failure: pd.Series
+    engine: str
+
+
+def spice_oracle(
+    circuit: Circuit,
     process: Process,
     *,
     corner: str = "tt",
@@ -57,52 +73,56 @@ def verify(
     engine: str = "auto",
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
-) -> Verification:
+) -> Callable[[pd.DataFrame], Simulated]:
+    """Simulation in a process, as a function of designs (n x d)."""
+    from core.spice import simulate
+
+    volts = process.supply if supply is None else supply
+
+    def oracle(sizes: pd.DataFrame) -> Simulated:
+        done = simulate(
+            circuit,
+            process,
+            sizes[circuit.variable_names],
+            corner=corner,
+            temperature=temperature,
+            supply=supply,
+            engine=engine,
+            jobs=jobs,
+            progress=progress,
+        )
+        values = done.metrics.reset_index(drop=True).copy()
+        values[GATE_AREA] = circuit.gate_area(sizes).to_numpy()
+        values[SUPPLY_CURRENT] = done.supply_current.to_numpy()
+        values[POWER] = values[SUPPLY_CURRENT] * volts
+        failure = done.failure.reset_index(drop=True).fillna("")
+        return Simulated(values, failure, done.engine)
+
+    return oracle
+
+
+def verify(result: DesignResult, k: int, process: Process, **conditions: Any) -> Verification:
     """Simulate the best k candidates and judge every requirement.
 
     Args:
         result: what ``design`` returned.
         k: how many candidates, from the first.
         process: process B.
-        corner: its corner.
-        temperature: degrees Celsius.
-        supply: V; default: the process's own.
-        engine: SPICE engine.
-        jobs: parallel workers.
-        progress: called with (done, total).
+        conditions: corner, temperature, supply, engine, jobs and progress of ``spice_oracle``.
 
     Raises:
         InputError: k below 1 or above the number of candidates; a design outside the models.
     """
-    from core.spice import simulate
-
     if not 1 <= k <= len(result.candidates):
         raise InputError(
             f"{k} candidates are to be verified, {len(result.candidates)} are there: "
             f"give a number from 1 to {len(result.candidates)}."
         )
-    circuit = result.specification.circuit
-    chosen = result.candidates.iloc[:k]
-    simulated = simulate(
-        circuit,
-        process,
-        chosen[circuit.variable_names],
-        corner=corner,
-        temperature=temperature,
-        supply=supply,
-        engine=engine,
-        jobs=jobs,
-        progress=progress,
-    )
-    volts = process.supply if supply is None else supply
-    values = simulated.metrics.reset_index(drop=True).copy()
-    values[GATE_AREA] = chosen[GATE_AREA].to_numpy()
-    values[SUPPLY_CURRENT] = simulated.supply_current.to_numpy()
-    values[POWER] = values[SUPPLY_CURRENT] * volts
-    failure = simulated.failure.reset_index(drop=True).fillna("")
-    table = _beside(result, chosen.reset_index(drop=True), values)
-    table = table.join(judge(result.specification, values, failure))
-    counts = Counter(reason for reason in failure if reason)
+    chosen = result.candidates.iloc[:k].reset_index(drop=True)
+    simulated = spice_oracle(result.specification.circuit, process, **conditions)(chosen)
+    table = _beside(result, chosen, simulated.values)
+    table = table.join(judge(result.specification, simulated.values, simulated.failure))
+    counts = Counter(reason for reason in simulated.failure if reason)
     return Verification(table, dict(counts.most_common()), process.name, simulated.engine)
 
 
@@ -122,7 +142,7 @@ def judge(specification: Specification, values: pd.DataFrame, failure: pd.Series
         met = margin >= -1e-9 * abs(requirement.bound)
         judged[f"{requirement.name} margin"] = margin
         judged[requirement.name] = np.where(met, PASS, FAIL)
-        passed &= met
+        passed = passed & met
     judged["verdict"] = np.where(passed, PASS, FAIL)
     judged["failure"] = failure
     return judged

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,18 @@ import torch
 from torch import Tensor
 
 from core.circuits import Circuit
+from core.inverse.correction import CorrectedModel, correct_model
 from core.inverse.derived import fit_supply_model, log_features, log_gate_area
 from core.inverse.goals import Specification, is_logarithmic
 from core.inverse.library import Library, build_library
-from core.inverse.problem import ForwardModel, KnownDesigns, Outcome, Predictor
+from core.inverse.problem import (
+    Forward,
+    ForwardModel,
+    KnownDesigns,
+    Outcome,
+    Predictor,
+    join,
+)
 from core.inverse.region import KnownRegion, known_region
 from core.inverse.space import DesignSpace, design_space
 
@@ -38,7 +46,7 @@ class Workbench:
         seed: of the screening points.
     """
 
-    forward: ForwardModel
+    forward: Forward
     region: KnownRegion
     space: DesignSpace
     library: Library
@@ -57,6 +65,46 @@ class Workbench:
             self.forward, space, self.region, known, self.measured, RESTRICTED_SIZE, self.seed
         )
 
+    def learn(self, verified: pd.DataFrame) -> Workbench:
+        """A workbench that knows verified designs too; milliseconds, no training.
+
+        Args:
+            verified: u rows: sizes, metrics and supply current (NaN: not measured), ``failure``.
+        """
+        base = self.forward.base if isinstance(self.forward, CorrectedModel) else self.forward
+        if not isinstance(base, ForwardModel):
+            raise TypeError(f"cannot correct a {type(base).__name__}")
+        circuit = base.predictor.circuit
+        sizes = verified[circuit.variable_names].reset_index(drop=True)
+        table = Verified(
+            sizes,
+            verified[circuit.metric_names].reset_index(drop=True),
+            (verified["failure"] == "").to_numpy(),
+            verified["supply_current"].reset_index(drop=True),
+        )
+        tensor = torch.tensor(sizes.to_numpy(dtype=float))
+        told = _measured(base, sizes, table)
+        known = torch.tensor(self.known.to_numpy(dtype=float))
+        forward = correct_model(base, known, tensor, told)
+        library = self.library
+        outcome = forward.correct(library.designs, library.outcome)
+        # What was measured needs no correction.
+        k = library.known
+        outcome = join([library.outcome.rows(torch.arange(k)), _rest(outcome, k)])
+        index = self.space.snap(self.space.unit(tensor))
+        return replace(
+            self,
+            forward=forward,
+            library=Library(
+                torch.cat([index, library.index]),
+                torch.cat([tensor, library.designs]),
+                join([_filled(told, forward(tensor)), outcome]),
+                k + len(tensor),
+            ),
+            known=pd.concat([self.known, sizes], ignore_index=True),
+            measured=join([self.measured, told]),
+        )
+
     def trust_distance(self, designs: pd.DataFrame) -> np.ndarray:
         """Distance (n) of designs to the nearest known one; 1 is typical of known designs.
 
@@ -70,6 +118,16 @@ class Workbench:
         nearest = torch.cdist((wanted - centre) / spread, (known - centre) / spread).min(1).values
         result: np.ndarray = nearest.numpy() / max(self.spacing, 1e-9)
         return result
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Verified designs as a table of known ones."""
+
+    designs: pd.DataFrame
+    metrics: pd.DataFrame
+    valid: np.ndarray
+    supply_current: pd.Series
 
 
 def prepare(predictor: Predictor, *, seed: int = 0, size: int = LIBRARY_SIZE) -> Workbench:
@@ -132,3 +190,17 @@ def _spread(measured: Outcome, predicted: Outcome) -> Tensor:
 
 def _features(circuit: Circuit, designs: pd.DataFrame) -> Tensor:
     return log_features(circuit, torch.tensor(designs.to_numpy(dtype=float)))
+
+
+def _rest(outcome: Outcome, first: int) -> Outcome:
+    return outcome.rows(torch.arange(first, len(outcome.mean)))
+
+
+def _filled(measured: Outcome, predicted: Outcome) -> Outcome:
+    """The measured outcome, with what is predicted where something was not measured."""
+    told = measured.mean.isfinite()
+    return Outcome(
+        torch.where(told, measured.mean, predicted.mean.detach()),
+        torch.where(told, measured.sigma, predicted.sigma.detach()),
+        measured.validity,
+    )
