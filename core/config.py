@@ -123,6 +123,10 @@ class HeteroConfig(StageConfig):
         "", 0.0, 1.0,
     )  # fmt: skip
     alpha_r2: float = setting(0.0, "Weight of 1 - mean R2 in the loss", "", 0.0, 100.0)
+    full_rows: int = setting(
+        640, "Rows that the epochs are meant for; with fewer rows they grow with the square root "
+        "of the ratio; 0: never", "rows", 0, 1_000_000,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -132,6 +136,14 @@ class AlignConfig(HeteroConfig):
     lambda_coral: float = setting(0.0, "Weight of the CORAL loss", "", 0.0, 100.0)
     refit_head: bool = setting(
         True, "Start from A's head, rescaled and shifted per metric to B by least squares"
+    )
+    adapt_epochs: int = setting(
+        60, "Epochs that first adapt inputs and outputs by affine maps, A's networks frozen; "
+        "0: none", "epochs", 0, 100_000,
+    )  # fmt: skip
+    adapt_lr: float = setting(1e-2, "Peak learning rate of the adaptation", "", 1e-8, 1.0)
+    adapt_penalty: float = setting(
+        1e-3, "Weight of the pull of the input map towards the identity", "", 0.0, 100.0
     )
 
 
@@ -333,6 +345,9 @@ _REFERENCE = (
     "align.alpha_r2=1.0",
     "align.lambda_coral=0.05",
     "align.refit_head=false",
+    "align.adapt_epochs=0",
+    "align.full_rows=0",
+    "target_only.full_rows=0",
     "target_only.beta=0",
     "target_only.alpha_r2=1.0",
     "dual_head.huber_delta=0",
@@ -362,6 +377,7 @@ _QUICK = (
     "network.hidden_width=96",
     "baseline.epochs=25",
     "align.epochs=80",
+    "align.adapt_epochs=30",
     "target_only.epochs=80",
     "dual_head.epochs=20",
     "mdn.epochs=10",

@@ -86,14 +86,20 @@ class Metric:
 
 @dataclass(frozen=True)
 class Feature:
-    """An input of the models: the logarithm of a product of powers of design variables.
+    """An input of the models: a product of powers of design variables, or its logarithm.
 
-    Logs of W/L, of current densities and of time constants are all of this form, and the map
-    from log variables to features is linear, so gradients through it are exact and cheap.
+    Logs of W/L, of current densities and of time constants are of the first form, overdrive
+    voltages of the second; gradients through both are exact and cheap.
+
+    Attributes:
+        name: what it is, for tables.
+        powers: exponent of each variable in the product.
+        scale: ``log`` for the logarithm, ``linear`` for the product itself.
     """
 
     name: str
     powers: Mapping[str, float]
+    scale: Literal["log", "linear"] = "log"
 
 
 @dataclass(frozen=True)
@@ -126,6 +132,14 @@ class Balance:
 
 
 @dataclass(frozen=True)
+class Branch:
+    """A part of the nominal supply current: a product of powers of variables, in A."""
+
+    name: str
+    powers: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class Circuit:
     """A circuit as its TOML describes it; ``n x d`` designs in, ``n x m`` metrics out."""
 
@@ -137,6 +151,7 @@ class Circuit:
     features: tuple[Feature, ...]
     devices: tuple[Device, ...]
     balances: tuple[Balance, ...]
+    branches: tuple[Branch, ...]
     branches: tuple[Feature, ...]
     testbench: Mapping[str, Any]
     netlist: str
@@ -162,10 +177,26 @@ class Circuit:
 
     @property
     def feature_matrix(self) -> np.ndarray:
-        """The f x d matrix that maps log variables to features."""
-        return np.array(
-            [[f.powers.get(name, 0.0) for name in self.variable_names] for f in self.features]
-        )
+        """Map of log variables to the features on a log scale: one row each, d columns."""
+        return self._powers("log")
+
+    @property
+    def product_matrix(self) -> np.ndarray:
+        """Map of log variables to the logs of the features on a linear scale."""
+        return self._powers("linear")
+
+    @property
+    def feature_names(self) -> list[str]:
+        """Names of the features: those on a log scale, then those on a linear one."""
+        return [f.name for scale in ("log", "linear") for f in self.features if f.scale == scale]
+
+    def _powers(self, scale: str) -> np.ndarray:
+        rows = [
+            [feature.powers.get(name, 0.0) for name in self.variable_names]
+            for feature in self.features
+            if feature.scale == scale
+        ]
+        return np.array(rows, dtype=float).reshape(-1, len(self.variables))
 
     def snap(self, designs: pd.DataFrame) -> pd.DataFrame:
         """Move every column (n x d) to the manufacturing grid."""
@@ -196,6 +227,29 @@ class Circuit:
         """Total gate area of each design: the sum of W times L over all devices, in um^2."""
         area = sum(designs[device.width] * designs[device.length] for device in self.devices)
         return pd.Series(area, index=designs.index, name="gate_area")
+
+    def supply_current(self, designs: pd.DataFrame) -> pd.Series:
+        """Nominal supply current of each design (n x d): the sum over all branches, in A.
+
+        Mirrors are taken as ideal; SPICE gives the current that really flows.
+        """
+        current = sum(power_product(branch.powers, designs) for branch in self.branches)
+        return pd.Series(current, index=designs.index, name="supply_current", dtype=float)
+
+    def is_balanced(self, designs: pd.DataFrame) -> pd.Series:
+        """Whether each design (n x d) keeps all sampling rules."""
+        kept = pd.Series(True, index=designs.index)
+        for balance in self.balances:
+            kept &= power_product(balance.powers, designs).between(balance.minimum, balance.maximum)
+        return kept
+
+
+def power_product(powers: Mapping[str, float], designs: pd.DataFrame) -> pd.Series:
+    """Return the product of the variables' powers for each design (n x d)."""
+    product = pd.Series(1.0, index=designs.index)
+    for name, power in powers.items():
+        product = product * designs[name] ** power
+    return product
 
 
 def _by_name(items: Sequence[Any], name: str, what: str) -> Any:
@@ -253,6 +307,7 @@ def _circuit_from_table(table: dict[str, Any], path: Path) -> Circuit:
         features=tuple(Feature(**row) for row in table["features"]),
         devices=tuple(Device(**row) for row in table.get("devices", ())),
         balances=tuple(Balance(**row) for row in table.get("balances", ())),
+        branches=tuple(Branch(**row) for row in table.get("supply_current", ())),
         branches=tuple(Feature(**row) for row in table.get("supply_current", ())),
         testbench=table.get("testbench", {}),
         netlist=netlist_path.read_text(encoding="utf-8") if netlist_path.is_file() else "",

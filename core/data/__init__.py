@@ -28,9 +28,9 @@ __all__ = [
     "drift_table",
     "fit_transforms",
     "load_dataset",
+    "quality_findings",
     "read_designs",
     "read_metrics",
-    "quality_findings",
     "scaler_table",
     "split_rows",
 ]

@@ -7,7 +7,7 @@ that B's shift stays visible to the models as a mean that is not zero.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -29,7 +29,8 @@ class InputTransform:
     """Designs (n x d, physical units) to standardised features (n x f).
 
     Attributes:
-        matrix: f x d: features are its product with the log designs; None: the raw designs.
+        matrix: rows x d: its products with the log designs are features; None: the raw designs.
+        products: rows x d: the exponentials of its products are features that come after them.
         mean: f, of the features on A.
         scale: f, their standard deviations on A; 1 where A does not vary.
     """
@@ -37,22 +38,30 @@ class InputTransform:
     matrix: tuple[tuple[float, ...], ...] | None
     mean: tuple[float, ...]
     scale: tuple[float, ...]
+    products: tuple[tuple[float, ...], ...] = ()
+
+    def raw(self, designs: Tensor) -> Tensor:
+        """Map ... x d designs to ... x f features before standardisation."""
+        if self.matrix is None:
+            return designs
+        logs = designs.log()
+        features = logs @ logs.new_tensor(self.matrix).T
+        if not self.products:
+            return features
+        return torch.cat([features, (logs @ logs.new_tensor(self.products).T).exp()], dim=-1)
 
     def forward(self, designs: Tensor) -> Tensor:
         """Map ... x d designs to ... x f features."""
-        mean, scale = designs.new_tensor(self.mean), designs.new_tensor(self.scale)
-        if self.matrix is None:
-            return (designs - mean) / scale
-        return (designs.log() @ designs.new_tensor(self.matrix).T - mean) / scale
+        raw = self.raw(designs)
+        return (raw - raw.new_tensor(self.mean)) / raw.new_tensor(self.scale)
 
     def inverse(self, features: Tensor) -> Tensor:
-        """Map ... x f features back to ... x d designs (least squares where f > d)."""
-        mean, scale = features.new_tensor(self.mean), features.new_tensor(self.scale)
-        raw = features * scale + mean
+        """Map ... x f features back to ... x d designs, by the features on a log scale."""
+        raw = features * features.new_tensor(self.scale) + features.new_tensor(self.mean)
         if self.matrix is None:
             return raw
         back = torch.linalg.pinv(torch.tensor(self.matrix, dtype=torch.float64))
-        return (raw @ back.to(raw).T).exp()
+        return (raw[..., : len(self.matrix)] @ back.to(raw).T).exp()
 
 
 @dataclass(frozen=True)
@@ -144,8 +153,7 @@ class Transforms:
 
 def fit_transforms(source: DomainTable, circuit: Circuit, config: TransformConfig) -> Transforms:
     """Fit the scalers on A alone; metrics on A's valid rows, so that no sentinel moves a mean."""
-    designs = source.designs.to_numpy(dtype=float)
-    matrix = circuit.feature_matrix if config.inputs == "features" else None
+    designs = _double(source.designs)
     maps: tuple[MetricMap, ...] = tuple(metric.transform for metric in circuit.metrics)
     if config.metrics == "log1p":
         names = circuit.metric_names
@@ -154,16 +162,25 @@ def fit_transforms(source: DomainTable, circuit: Circuit, config: TransformConfi
     measured = unscaled.transform(_double(source.metrics[source.valid])).numpy()
     mean, scale = _standardisation(measured)
     return Transforms(
-        inputs=_input_transform(designs, matrix),
+        inputs=_input_transform(designs, circuit.feature_matrix, circuit.product_matrix)
+        if config.inputs == "features"
+        else _input_transform(designs, None),
         sizes=_input_transform(designs, np.eye(designs.shape[1])),
         metrics=MetricTransform(maps, mean, scale),
     )
 
 
-def _input_transform(designs: np.ndarray, matrix: np.ndarray | None) -> InputTransform:
-    raw = designs if matrix is None else np.log(designs) @ matrix.T
-    rows = None if matrix is None else tuple(tuple(float(v) for v in row) for row in matrix)
-    return InputTransform(rows, *_standardisation(raw))
+def _input_transform(
+    designs: Tensor, matrix: np.ndarray | None, products: np.ndarray | None = None
+) -> InputTransform:
+    rows = None if matrix is None else _rows(matrix)
+    unscaled = InputTransform(rows, (), (), () if products is None else _rows(products))
+    mean, scale = _standardisation(unscaled.raw(designs).numpy())
+    return replace(unscaled, mean=mean, scale=scale)
+
+
+def _rows(matrix: np.ndarray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(value) for value in row) for row in matrix)
 
 
 def _standardisation(columns: np.ndarray) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -189,14 +206,11 @@ def scaler_table(dataset: DataSet, config: TransformConfig | None = None) -> pd.
     """List the scalers that are fitted on A: ``transform``, ``mean`` and ``std`` per column."""
     circuit, config = dataset.circuit, config or TransformConfig()
     transforms = fit_transforms(dataset.source, circuit, config)
-    raw = config.inputs == "raw"
-    names = circuit.variable_names if raw else [feature.name for feature in circuit.features]
-    rows = [
-        (name, "identity" if raw else "log", mean, std)
-        for name, mean, std in zip(
-            names, transforms.inputs.mean, transforms.inputs.scale, strict=True
-        )
-    ]
+    raw, logs = config.inputs == "raw", len(circuit.feature_matrix)
+    names = circuit.variable_names if raw else circuit.feature_names
+    kinds = ["identity" if raw or i >= logs else "log" for i in range(len(names))]
+    inputs = transforms.inputs
+    rows = list(zip(names, kinds, inputs.mean, inputs.scale, strict=True))
     metrics = transforms.metrics
-    rows += list(zip(circuit.metric_names, metrics.maps, metrics.mean, metrics.scale, strict=True))
+    rows += zip(circuit.metric_names, metrics.maps, metrics.mean, metrics.scale, strict=True)
     return pd.DataFrame(rows, columns=["column", "transform", "mean", "std"]).set_index("column")

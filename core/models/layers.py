@@ -56,11 +56,16 @@ class Backbone(nn.Module):
     ) -> None:
         super().__init__()
         widths = (inputs, *hidden)
-        self.layers = nn.ModuleList(
-            MemberLinear(i, o, members) for i, o in pairwise(widths)
-        )
+        self.layers = nn.ModuleList(MemberLinear(i, o, members) for i, o in pairwise(widths))
         self.activation = ACTIVATIONS[activation]
         self.dropout = nn.Dropout(dropout)
+
+    @property
+    def first(self) -> MemberLinear:
+        """The first layer."""
+        layer = self.layers[0]
+        assert isinstance(layer, MemberLinear)
+        return layer
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the activations of the last hidden layer."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -12,6 +13,7 @@ from core.losses import coral_loss, hetero_nll, r2_loss, weighted_mean
 from core.models import MLP, AlignHeteroMLP, carry_over_backbone
 from core.models.combine import combine_members
 from core.models.stored import build
+from core.training.adaptation import adapt, centre_output
 from core.training.loop import Losses, Task, seeded
 from core.training.rows import MemberRows, cross_fitted_rows, stopping_rows
 from core.training.workspace import Pairs, Workspace
@@ -35,7 +37,8 @@ def train_align(work: Workspace) -> None:
     report = carry_over_backbone(giver, model, rows.origin)
     work.log(f"align: {report}")
     if settings.refit_head:
-        refit_head(giver, model, work.target, rows)
+        centre_output(model, work.target, rows)
+        adapt(work, giver, rows, model)
     name = align_name(settings.lambda_coral)
     _train(work, model, rows, settings, "align", name, members, settings.lambda_coral)
 
@@ -71,7 +74,15 @@ def _train(
         fitted = stopping_rows(rows, _STOPPING_SHARE, work.seed("stopping"))
     objective = HeteroObjective(model, work.target, work.source, settings, lambda_coral)
     task = Task(stage, model, fitted.train, objective, lambda: objective.watch(fitted))
+    settings = replace(settings, epochs=stretched_epochs(settings, len(work.target)))
     work.fit(task, settings, lambda: _save(work, model, rows, stage, name, members))
+
+
+def stretched_epochs(settings: HeteroConfig, n: int) -> int:
+    """Epochs for n rows: the steps fall with the square root of the rows, not with the rows."""
+    if n >= settings.full_rows:
+        return settings.epochs
+    return round(settings.epochs * math.sqrt(settings.full_rows / n))
 
 
 class HeteroObjective:
@@ -119,37 +130,6 @@ class HeteroObjective:
             nll = weighted_mean(hetero_nll(y, mu, logvar, "none", bounds=bounds), weight)
             mse = weighted_mean((y - mu).square(), weight)
         return {"loss": loss, "nll": nll, "mse": mse}, features
-
-
-@torch.no_grad()
-def centre_output(model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows) -> None:
-    """Set each network's output shift and scale to the moments of its own training rows."""
-    y, weight = pairs.y[rows.train], pairs.weight[rows.train]
-    count = weight.sum(1, keepdim=True).clamp(min=1)
-    mean = (weight * y).sum(1, keepdim=True) / count
-    variance = (weight * (y - mean).square()).sum(1, keepdim=True) / count
-    model.output.shift.copy_(mean)
-    model.output.scale.copy_(variance.sqrt().clamp(min=1e-3))
-
-
-@torch.no_grad()
-def refit_head(giver: MLP, model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows) -> None:
-    """Start from A's head, rescaled and shifted per metric by least squares on B's rows."""
-    centre_output(model, pairs, rows)
-    weight = pairs.weight[rows.train]
-    y = model.output.inverse(pairs.y[rows.train])
-    features = model.backbone(pairs.x[rows.train])
-    head_weight = giver.head.weight[rows.origin]
-    head_bias = giver.head.bias[rows.origin].unsqueeze(1)
-    predicted = (features @ head_weight + head_bias).clamp(-20.0, 20.0)
-    count = weight.sum(1, keepdim=True).clamp(min=1)
-    mean_x = (weight * predicted).sum(1, keepdim=True) / count
-    mean_y = (weight * y).sum(1, keepdim=True) / count
-    covariance = (weight * (predicted - mean_x) * (y - mean_y)).sum(1, keepdim=True)
-    variance = (weight * (predicted - mean_x).square()).sum(1, keepdim=True)
-    slope = covariance / variance.clamp(min=1e-6)
-    model.head.weight.copy_(head_weight * slope)
-    model.head.bias.copy_((head_bias * slope + mean_y - slope * mean_x).squeeze(1))
 
 
 @torch.no_grad()

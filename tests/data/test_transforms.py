@@ -33,9 +33,7 @@ def transforms(request, dataset):
 def test_features_of_a_have_mean_zero_and_unit_spread(dataset, transforms):
     x = transforms.features(dataset.source.designs)
     torch.testing.assert_close(x.mean(0), torch.zeros(x.shape[1]), atol=1e-5, rtol=0)
-    torch.testing.assert_close(
-        x.std(0, unbiased=False), torch.ones(x.shape[1]), atol=1e-5, rtol=0
-    )
+    torch.testing.assert_close(x.std(0, unbiased=False), torch.ones(x.shape[1]), atol=1e-5, rtol=0)
 
 
 def test_valid_metrics_of_a_have_mean_zero_and_unit_spread(dataset, transforms):
@@ -94,9 +92,17 @@ def test_a_column_that_a_keeps_constant_keeps_its_unit(dataset):
     source = dataset.source.rows(np.arange(len(dataset.source)))
     source.designs["ibias"] = 1e-5
     inputs = fit_transforms(source, CIRCUIT, TransformConfig()).inputs
-    assert inputs.scale[-1] == 1.0
+    column = CIRCUIT.feature_names.index("log Ib")
+    assert inputs.scale[column] == 1.0
     shifted = torch.tensor([[10.0, 10, 10, 1, 1, 1, 2e-5]], dtype=torch.float64)
-    assert inputs.forward(shifted)[0, -1].item() == pytest.approx(np.log(2.0))
+    assert inputs.forward(shifted)[0, column].item() == pytest.approx(np.log(2.0))
+
+
+def test_an_overdrive_feature_is_the_square_root_of_i_l_over_w(dataset):
+    inputs = fit_transforms(dataset.source, CIRCUIT, TransformConfig()).inputs
+    column = CIRCUIT.feature_names.index("overdrive 2")
+    raw = inputs.raw(torch.tensor([[10.0, 4, 10, 1, 2, 1, 2e-5]], dtype=torch.float64))
+    assert raw[0, column].item() == pytest.approx(np.sqrt(2e-5 * 2 / 4))
 
 
 def test_transforms_survive_json_bit_for_bit(transforms):
