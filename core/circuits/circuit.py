@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -152,7 +151,6 @@ class Circuit:
     devices: tuple[Device, ...]
     balances: tuple[Balance, ...]
     branches: tuple[Branch, ...]
-    branches: tuple[Feature, ...]
     testbench: Mapping[str, Any]
     netlist: str
     path: Path = field(compare=False)
@@ -204,24 +202,6 @@ class Circuit:
             {v.name: v.snap(designs[v.name].to_numpy()) for v in self.variables},
             index=designs.index,
         )
-
-    def supply_current(self, designs: pd.DataFrame) -> pd.Series:
-        """Nominal supply current of each design, in A: the sum over the circuit's branches.
-
-        Mirrors are taken as exact; the simulated current differs by some per cent.
-
-        Raises:
-            InputError: the circuit's TOML has no [[supply_current]].
-        """
-        if not self.branches:
-            raise InputError(
-                f'Circuit "{self.id}" does not tell its supply current: add [[supply_current]].'
-            )
-        total = sum(
-            math.prod(designs[name] ** power for name, power in branch.powers.items())
-            for branch in self.branches
-        )
-        return pd.Series(total, index=designs.index, name="supply_current")
 
     def gate_area(self, designs: pd.DataFrame) -> pd.Series:
         """Total gate area of each design: the sum of W times L over all devices, in um^2."""
@@ -308,7 +288,6 @@ def _circuit_from_table(table: dict[str, Any], path: Path) -> Circuit:
         devices=tuple(Device(**row) for row in table.get("devices", ())),
         balances=tuple(Balance(**row) for row in table.get("balances", ())),
         branches=tuple(Branch(**row) for row in table.get("supply_current", ())),
-        branches=tuple(Feature(**row) for row in table.get("supply_current", ())),
         testbench=table.get("testbench", {}),
         netlist=netlist_path.read_text(encoding="utf-8") if netlist_path.is_file() else "",
         path=path,
