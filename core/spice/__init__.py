@@ -1,0 +1,24 @@
+"""Real SPICE numbers: processes, testbenches, engines, and the data sets made with them."""
+
+from core.spice.engines.worker import available_engines
+from core.spice.gate import failure_categories
+from core.spice.generate import generate
+from core.spice.netlist import pdk_netlist
+from core.spice.process import Process, load_process, process_names
+from core.spice.sampling import sample_designs
+from core.spice.simulate import Simulation, SimulationTable, simulate, simulate_one
+
+__all__ = [
+    "Process",
+    "Simulation",
+    "SimulationTable",
+    "available_engines",
+    "failure_categories",
+    "generate",
+    "load_process",
+    "pdk_netlist",
+    "process_names",
+    "sample_designs",
+    "simulate",
+    "simulate_one",
+]

@@ -1,0 +1,283 @@
+"""Engines: a simulator in a worker process of its own, with a time limit, replaced when it dies."""
+
+from __future__ import annotations
+
+import atexit
+import ctypes.util
+import importlib.util
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from select import select
+from typing import Any, Literal, Protocol
+
+import numpy as np
+
+from core.errors import InputError, SimulationError, suggest
+from core.spice.engines.framing import HEADER, decode_frame, write_frame
+
+TIME_LIMIT = 20.0  # s for one deck; a healthy one takes milliseconds
+DECKS_PER_WORKER = 4000  # ngspice keeps some 40 kB a deck: a fresh worker gives it back
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """One analysis of a deck.
+
+    Attributes:
+        kind: ``op``, ``ac`` (decades) or ``tran``.
+        arguments: nothing; points a decade, start and stop in Hz; step and stop in s.
+        vectors: node names, ``source#branch`` for a source's current, ``frequency``, ``time``,
+            and ``@device[parameter]`` where the engine reports operating points.
+    """
+
+    kind: Literal["op", "ac", "tran"]
+    vectors: tuple[str, ...]
+    arguments: tuple[float, ...] = ()
+
+
+Vectors = dict[str, np.ndarray]
+_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "OPENBLAS_NUM_THREADS"), "1")
+
+
+class EngineFailureError(Exception):
+    """One deck failed; the engine itself goes on.
+
+    Attributes:
+        reason: a short stable text, ``ac analysis failed``.
+        done: the vectors of the analyses that came before.
+        log: what the simulator said.
+    """
+
+    def __init__(self, reason: str, done: Sequence[Vectors] = (), log: str = "") -> None:
+        super().__init__(reason)
+        self.reason, self.done, self.log = reason, list(done), log
+
+
+class Engine(Protocol):
+    """What a SPICE engine has to do."""
+
+    name: str
+    reports_devices: bool
+
+    def run(self, deck: str, analyses: Sequence[Analysis]) -> list[Vectors]:
+        """Run the analyses of a deck in order; EngineFailureError where one fails."""
+
+    def close(self) -> None:
+        """Give all resources back."""
+
+
+class WorkerEngine:
+    """An engine whose simulator lives in a worker process.
+
+    Args:
+        name: the engine's name.
+        command: how the worker is started.
+        reports_devices: whether ``@device[parameter]`` vectors exist.
+        time_limit: seconds one deck may take before the worker is killed.
+    """
+
+    def __init__(
+        self, name: str, command: list[str], reports_devices: bool, time_limit: float = TIME_LIMIT
+    ) -> None:
+        self.name, self.reports_devices = name, reports_devices
+        self._command, self._time_limit = command, time_limit
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._decks = 0
+
+    def run(self, deck: str, analyses: Sequence[Analysis]) -> list[Vectors]:
+        """Run the analyses of a deck in order; EngineFailureError where one fails."""
+        if self._decks >= DECKS_PER_WORKER:
+            self.close()
+        worker = self._worker or self._start()
+        self._decks += 1
+        request = {"deck": deck, "analyses": [asdict(analysis) for analysis in analyses]}
+        try:
+            write_frame(worker.stdin, request, [])  # type: ignore[arg-type]
+            reply, blob = self._read(worker)
+        except (OSError, EOFError):
+            self.close()
+            raise EngineFailureError("simulator crashed") from None
+        except TimeoutError:
+            self.close()
+            raise EngineFailureError("simulator ran out of time") from None
+        vectors = list(_unpack(reply["analyses"], blob))
+        if reply["error"]:
+            raise EngineFailureError(reply["error"], vectors, reply["log"])
+        return vectors
+
+    def close(self) -> None:
+        """End the worker; the next deck starts another."""
+        worker, self._worker, self._decks = self._worker, None, 0
+        if worker is not None:
+            worker.kill()
+            worker.communicate()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        # Parallel work is one process a core; threads inside a simulator only get in the way.
+        environment = {**os.environ, **_ONE_THREAD}
+        self._worker = subprocess.Popen(
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=environment,
+            cwd=tempfile.gettempdir(),  # Simulators like to leave log files behind.
+        )
+        return self._worker
+
+    def _read(self, worker: subprocess.Popen[bytes]) -> tuple[dict[str, Any], bytes]:
+        deadline = time.monotonic() + self._time_limit
+        stream = worker.stdout.fileno()  # type: ignore[union-attr]
+        header = _read_exactly(stream, HEADER.size, deadline)
+        lengths = HEADER.unpack(header)
+        return decode_frame(lengths, _read_exactly(stream, sum(lengths), deadline))
+
+
+def _read_exactly(stream: int, count: int, deadline: float) -> bytes:
+    parts: list[bytes] = []
+    while count > 0:
+        if not select([stream], [], [], max(0.0, deadline - time.monotonic()))[0]:
+            raise TimeoutError
+        part = os.read(stream, count)
+        if not part:
+            raise EOFError
+        parts.append(part)
+        count -= len(part)
+    return b"".join(parts)
+
+
+def _unpack(analyses: list[dict[str, tuple[bool, int]]], blob: bytes) -> Iterator[Vectors]:
+    offset = 0
+    for places in analyses:
+        vectors: Vectors = {}
+        for name, (is_complex, size) in places.items():
+            kind = np.complex128 if is_complex else np.float64
+            vectors[name] = np.frombuffer(blob[offset : offset + size], dtype=kind)
+            offset += size
+        yield vectors
+
+
+@lru_cache(maxsize=1)
+def _ngspice_library() -> str:
+    return ctypes.util.find_library("ngspice") or ""
+
+
+def _script(name: str) -> str:
+    return str(Path(__file__).parent / f"{name}_worker.py")
+
+
+def _ngspice() -> WorkerEngine:
+    library = _ngspice_library()
+    if not library:
+        raise SimulationError("The shared library of ngspice is not installed (libngspice0).")
+    command = [sys.executable, "-I", "-S", _script("ngspice"), library]
+    return WorkerEngine("ngspice", command, reports_devices=True)
+
+
+def _neospice() -> WorkerEngine:
+    if importlib.util.find_spec("neospice") is None:
+        raise SimulationError("The package neospice is not installed.")
+    return WorkerEngine(
+        "neospice", [sys.executable, _script("neospice")], reports_devices=False
+    )
+
+
+# In the order of trust: "auto" takes the first that works.
+_ENGINES: dict[str, Callable[[], WorkerEngine]] = {"ngspice": _ngspice, "neospice": _neospice}
+
+
+def start_engine(name: str) -> WorkerEngine:
+    """Make an engine of one's own, to be closed by its maker.
+
+    Raises:
+        InputError: unknown name.
+        SimulationError: the engine is not installed.
+    """
+    if name not in _ENGINES:
+        raise InputError(f'Unknown engine: "{name}".{suggest(name, [*_ENGINES, "auto"])}')
+    return _ENGINES[name]()
+
+
+@lru_cache(maxsize=1)
+def available_engines() -> list[str]:
+    """Names of the engines that work here, found out by letting each solve a voltage divider."""
+    return [name for name in _ENGINES if _works(name)]
+
+
+def _works(name: str) -> bool:
+    deck = "* divider\nV1 a 0 DC 2\nR1 a b 1k\nR2 b 0 1k\n.end\n"
+    try:
+        engine = start_engine(name)
+        vectors = engine.run(deck, [Analysis("op", ("b",))])
+    except (SimulationError, EngineFailureError):
+        return False
+    engine.close()
+    return abs(vectors[0]["b"][0] - 1.0) < 1e-6
+
+
+def choose_engine(name: str) -> str:
+    """Return the engine that a wish stands for: ``auto`` is the most trusted one that works.
+
+    Raises:
+        InputError: unknown name, or an engine that does not work here.
+    """
+    if name not in ("auto", *_ENGINES):
+        raise InputError(f'Unknown engine: "{name}".{suggest(name, [*_ENGINES, "auto"])}')
+    working = available_engines()
+    if name == "auto" and working:
+        return working[0]
+    if name not in working:
+        raise InputError(
+            f'Engine "{name}" does not work on this machine: install libngspice0 for ngspice, '
+            f"or the packages of requirements.txt for neospice. Working: "
+            f"{', '.join(working) or 'none'}."
+        )
+    return name
+
+
+class _Idle:
+    """Engines that wait for work; one list a process, since workers do not survive a fork."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._idle: dict[tuple[int, str], list[WorkerEngine]] = {}
+
+    def take(self, name: str) -> WorkerEngine:
+        with self._lock:
+            waiting = self._idle.setdefault((os.getpid(), name), [])
+            return waiting.pop() if waiting else start_engine(name)
+
+    def put(self, name: str, engine: WorkerEngine) -> None:
+        with self._lock:
+            self._idle.setdefault((os.getpid(), name), []).append(engine)
+
+    def close(self) -> None:
+        for (pid, _), engines in self._idle.items():
+            for engine in engines if pid == os.getpid() else ():
+                engine.close()
+
+
+_IDLE = _Idle()
+atexit.register(_IDLE.close)
+
+
+@contextmanager
+def borrow_engine(name: str) -> Iterator[WorkerEngine]:
+    """Lend a resident engine of this process; it goes back warm."""
+    engine = _IDLE.take(name)
+    try:
+        yield engine
+    except BaseException:
+        engine.close()  # A deck that was cut off may still have its answer in the pipe.
+        raise
+    finally:
+        _IDLE.put(name, engine)

@@ -1,0 +1,229 @@
+"""Netlists: a circuit's template filled with sizes, model cards and the testbenches around it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import jinja2
+
+from core.circuits import Circuit
+from core.errors import InputError
+from core.spice.process import Process
+
+# An op-amp's CMRR is a small difference of large numbers: tighter tolerances than SPICE's own.
+_OPTIONS = "reltol=1e-5 abstol=1e-14 vntol=1e-8 chgtol=1e-16 gmin=1e-12 itl1=500 itl4=100"
+# Closes the loop at DC and opens it from the first frequency of the sweep (1 mHz) on.
+_HUGE_INDUCTOR = 1e15  # H
+_HUGE_CAPACITOR = 1e6  # F
+
+Design = Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What a circuit is simulated under.
+
+    Attributes:
+        process: the process.
+        corner: one of its corners.
+        temperature: degrees Celsius.
+        supply: VDD, V.
+    """
+
+    process: Process
+    corner: str
+    temperature: float
+    supply: float
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The voltages and the load that the testbenches of a circuit share.
+
+    Attributes:
+        load: capacitor at the output, F.
+        common_mode: DC voltage of both inputs, V.
+        step: height of the step at the buffer's input, V, centred on the common mode.
+    """
+
+    load: float
+    common_mode: float
+    step: float
+
+
+def bench(circuit: Circuit, conditions: Conditions) -> Bench:
+    """Read the testbench of a circuit; its voltages are fractions of the supply."""
+    table = circuit.testbench
+    try:
+        return Bench(
+            load=float(table["load"]),
+            common_mode=float(table["common_mode"]) * conditions.supply,
+            step=float(table["step"]) * conditions.supply,
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f'Circuit "{circuit.id}" cannot be simulated: its [testbench] needs the numbers load '
+            f"(F), common_mode and step (fractions of VDD); {error} is wrong or missing."
+        ) from None
+
+
+@lru_cache(maxsize=32)
+def _template(text: str) -> jinja2.Template:
+    return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text)
+
+
+def _render(circuit: Circuit, design: Design, device: Callable[..., str]) -> str:
+    if not circuit.netlist:
+        raise InputError(
+            f'Circuit "{circuit.id}" has no netlist: put its template into '
+            f'"{circuit.path.with_suffix(".cir").name}" beside its TOML.'
+        )
+    try:
+        return _template(circuit.netlist).render(
+            device=device, value=lambda name: f"{float(design[name]):.9g}"
+        )
+    except (jinja2.TemplateError, KeyError) as error:
+        raise InputError(
+            f'The netlist template of circuit "{circuit.id}" names what the TOML does not define '
+            f"({error}): devices come from [[devices]], values from [[variables]]."
+        ) from None
+
+
+def amplifier(circuit: Circuit, conditions: Conditions, design: Design) -> str:
+    """Return the subcircuit ``amplifier inp inn out vdd`` with the model cards that it needs.
+
+    Junction areas follow the process's diffusion length, as its schematic symbols set them.
+
+    Args:
+        circuit: the circuit whose template is filled.
+        conditions: process and corner that the model cards are taken from.
+        design: value of each design variable, W and L in um, the rest in SI units.
+    """
+    process = conditions.process
+    devices = {device.name: device for device in circuit.devices}
+    models: dict[tuple[str, float, float], str] = {}
+
+    def transistor(name: str, *nodes: str) -> str:
+        device = devices[name]
+        width, length = float(design[device.width]), float(design[device.length])
+        key = (device.polarity, width, length)
+        model = models.setdefault(key, f"{device.polarity}{len(models)}")
+        return f"{name} {' '.join(nodes)} {model} {_size(width, length, process.diffusion)}"
+
+    body = _render(circuit, design, transistor)
+    cards = [
+        f".model {model} {polarity} "
+        f"{process.model_card(polarity, width, length, conditions.corner)}"
+        for (polarity, width, length), model in models.items()
+    ]
+    return "\n".join([*cards, body])
+
+
+def _size(width: float, length: float, diffusion: float) -> str:
+    area, perimeter = width * diffusion, 2 * (width + diffusion)
+    return (
+        f"w={width:.9g}u l={length:.9g}u ad={area:.9g}p as={area:.9g}p "
+        f"pd={perimeter:.9g}u ps={perimeter:.9g}u"
+    )
+
+
+def _frame(title: str, conditions: Conditions, lines: list[str]) -> str:
+    options = f".options {_OPTIONS} temp={conditions.temperature:.9g}"
+    return "\n".join([f"* {title}", options, *lines, ".end", ""])
+
+
+def loop_deck(circuit: Circuit, conditions: Conditions, amplifier_text: str) -> str:
+    """Two open loops side by side: one is driven differentially, one in common mode.
+
+    In both a huge inductor from the output to the inverting input closes the loop at DC and a huge
+    capacitor ties that input to AC: to ground in the first (nodes out1, supply Vdd1), to the signal
+    of the other input in the second (nodes out2, supply Vdd2).
+    """
+    table = bench(circuit, conditions)
+    lines = [
+        amplifier_text,
+        f"Vdd1 vdd1 0 DC {conditions.supply:.9g}",
+        f"Vdd2 vdd2 0 DC {conditions.supply:.9g}",
+        f"Vin inp 0 DC {table.common_mode:.9g} AC 1",
+        "Vcommon common 0 DC 0 AC 1",
+    ]
+    for copy, ground in ((1, "0"), (2, "common")):
+        lines += [
+            f"X{copy} inp inn{copy} out{copy} vdd{copy} amplifier",
+            f"L{copy} out{copy} inn{copy} {_HUGE_INDUCTOR:g}",
+            f"C{copy} inn{copy} {ground} {_HUGE_CAPACITOR:g}",
+            f"Cload{copy} out{copy} 0 {table.load:.9g}",
+        ]
+    return _frame(f"{circuit.name}: open loop", conditions, lines)
+
+
+def buffer_deck(
+    circuit: Circuit, conditions: Conditions, amplifier_text: str, delay: float, rise: float
+) -> str:
+    """The unity-gain buffer with a rising step (delay and rise time in s) at its input."""
+    table = bench(circuit, conditions)
+    low, high = table.common_mode - table.step / 2, table.common_mode + table.step / 2
+    lines = [
+        amplifier_text,
+        f"Vdd1 vdd1 0 DC {conditions.supply:.9g}",
+        f"Vin inp 0 DC {low:.9g} PWL(0 {low:.9g} {delay:.9g} {low:.9g} "
+        f"{delay + rise:.9g} {high:.9g})",
+        "X1 inp out out vdd1 amplifier",
+        f"Cload out 0 {table.load:.9g}",
+    ]
+    return _frame(f"{circuit.name}: unity-gain buffer", conditions, lines)
+
+
+def pdk_netlist(circuit: Circuit, process: Process, design: Design, corner: str = "tt") -> str:
+    """Return a netlist for ngspice that calls the PDK's own devices, for users of the PDK.
+
+    It holds the amplifier and the open-loop testbench, and writes the Bode plot and the operating
+    point when run with ``ngspice -b``. The environment variable PDK_ROOT names the installed PDK.
+    """
+    process.check_corner(corner)
+    devices = {device.name: device for device in circuit.devices}
+    unit = process.pdk["size_unit"]
+    area_unit = "p" if unit else ""
+
+    def transistor(name: str, *nodes: str) -> str:
+        device = devices[name]
+        width, length = float(design[device.width]), float(design[device.length])
+        area, perimeter = width * process.diffusion, 2 * (width + process.diffusion)
+        return (
+            f"X{name} {' '.join(nodes)} {process.devices[device.polarity].model} "
+            f"w={width:.9g}{unit} l={length:.9g}{unit} nf=1 "
+            f"ad={area:.9g}{area_unit} as={area:.9g}{area_unit} "
+            f"pd={perimeter:.9g}{unit} ps={perimeter:.9g}{unit}"
+        )
+
+    conditions = Conditions(process, corner, process.temperature, process.supply)
+    table = bench(circuit, conditions)
+    includes = [line.format(corner=process.pdk["corners"][corner]) for line in process.pdk["include"]]
+    lines = [
+        *includes,
+        "",
+        _render(circuit, design, transistor),
+        "",
+        "* Open loop: closed at DC through L1, open at AC.",
+        f"Vdd vdd 0 DC {process.supply:.9g}",
+        f"Vin inp 0 DC {table.common_mode:.9g} AC 1",
+        "X1 inp inn out vdd amplifier",
+        f"L1 out inn {_HUGE_INDUCTOR:g}",
+        f"C1 inn 0 {_HUGE_CAPACITOR:g}",
+        f"Cload out 0 {table.load:.9g}",
+        "",
+        ".control",
+        "op",
+        "print v(out) i(Vdd)",
+        "ac dec 20 1m 10g",
+        "meas ac dc_gain find vm(out) at=1m",
+        "meas ac ugf when vdb(out)=0 fall=1",
+        "let phase_margin = 180 + 180/pi*cph(out)",
+        "meas ac phase_margin find phase_margin when vdb(out)=0 fall=1",
+        "quit",
+        ".endc",
+    ]
+    title = f"{circuit.name} in {process.label}, corner {corner}"
+    return "\n".join([f"* {title}", *lines, ".end", ""])

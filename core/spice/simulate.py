@@ -1,0 +1,278 @@
+"""Simulation of designs in a process: one with all its waveforms, or many as a table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from core.circuits import Circuit
+from core.errors import InputError, suggest
+from core.spice import gate
+from core.spice.engines.worker import borrow_engine, choose_engine
+from core.spice.measurements import unwrapped_phase
+from core.spice.netlist import Conditions, bench
+from core.spice.process import Process
+from core.spice.testbench import Evaluation, evaluate
+
+Progress = Callable[[int, int], None]
+_CHUNK = 25  # designs a task: half a second of work, so that progress moves and cores stay busy
+_MOST_FAULTS = 10
+_TEMPERATURES = (-55.0, 175.0)  # degrees Celsius; where the model cards still mean something
+
+UNCHECKED = {
+    "ngspice": "",
+    "neospice": "neospice reports node voltages only: saturation was checked against the least "
+    "possible Vdsat (three thermal voltages), not against each device's own.",
+}
+
+
+@dataclass(frozen=True)
+class SimulationTable:
+    """Results of n designs, in their order and with their index.
+
+    Attributes:
+        metrics: n x m, SI units; NaN where not measured, and then ``failure`` says why.
+        supply_current: from VDD at the operating point, A.
+        failure: why a design is no valid amplifier, reasons joined by "; "; "" for a valid one.
+        engine: name of the engine that measured.
+        unchecked: what that engine could not check, or "".
+    """
+
+    metrics: pd.DataFrame
+    supply_current: pd.Series
+    failure: pd.Series
+    engine: str
+    unchecked: str = ""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """Everything about one design.
+
+    Attributes:
+        metrics: the m figures, SI units.
+        supply_current: A.
+        failure: as in SimulationTable.
+        operating_point: a row a device (device, region, id, gm, gds, vth, vgs, vds, vdsat,
+            headroom, gm_over_id; SI units), or None where the engine reports none.
+        bode: columns frequency (Hz), gain (dB), phase (degrees); empty without an operating point.
+        step: columns time (s), input (V), output (V); empty where the buffer was not run.
+        netlist: the decks that were run.
+        engine: name of the engine.
+        unchecked: what that engine could not check, or "".
+    """
+
+    metrics: dict[str, float]
+    supply_current: float
+    failure: str
+    operating_point: pd.DataFrame | None
+    bode: pd.DataFrame
+    step: pd.DataFrame
+    netlist: str
+    engine: str
+    unchecked: str = ""
+
+
+def simulate(
+    circuit: Circuit,
+    process: Process,
+    designs: pd.DataFrame,
+    *,
+    corner: str = "tt",
+    temperature: float = 27.0,
+    supply: float | None = None,
+    engine: str = "auto",
+    jobs: int = 1,
+    progress: Progress | None = None,
+) -> SimulationTable:
+    """Run the four testbenches on each design (n x d; W and L in um, the rest in SI units).
+
+    Args:
+        circuit: what is simulated.
+        process: in which process.
+        designs: the columns of ``circuit.variable_names``, others are ignored.
+        corner: a corner of the process.
+        temperature: degrees Celsius.
+        supply: VDD in V; the process's own where None.
+        engine: ``ngspice``, ``neospice`` or ``auto``.
+        jobs: parallel tasks for joblib (-1: one a core); inside ``joblib.parallel_config`` they
+            run wherever its backend is, each process with a simulator of its own.
+        progress: called with designs done and in total.
+
+    Raises:
+        InputError: a design outside the grid's bounds or the process's models, an unknown corner
+            or engine; all faults at once.
+    """
+    conditions = make_conditions(process, corner, temperature, supply)
+    check_designs(circuit, process, designs)
+    name = choose_engine(engine)
+    rows = designs[circuit.variable_names].to_numpy(dtype=float)
+    results: list[_Row] = []
+    tasks = (
+        joblib.delayed(_simulate_chunk)(circuit, conditions, rows[i : i + _CHUNK], name)
+        for i in range(0, len(rows), _CHUNK)
+    )
+    for chunk in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
+        results += chunk
+        if progress is not None:
+            progress(len(results), len(rows))
+    return _table(circuit, designs.index, results, name)
+
+
+def simulate_one(
+    circuit: Circuit,
+    process: Process,
+    design: Mapping[str, float] | pd.Series,
+    *,
+    corner: str = "tt",
+    temperature: float = 27.0,
+    supply: float | None = None,
+    engine: str = "auto",
+) -> Simulation:
+    """Run the four testbenches on one design and keep all waveforms; arguments as in simulate."""
+    conditions = make_conditions(process, corner, temperature, supply)
+    check_designs(circuit, process, pd.DataFrame([dict(design)]))
+    name = choose_engine(engine)
+    with borrow_engine(name) as simulator:
+        found = evaluate(simulator, circuit, conditions, dict(design))
+    return Simulation(
+        metrics=found.metrics,
+        supply_current=found.supply_current,
+        failure="; ".join(found.reasons),
+        operating_point=_operating_point(found),
+        bode=_bode(found),
+        step=pd.DataFrame(found.step, columns=["time", "input", "output"]),
+        netlist="\n".join(found.decks),
+        engine=name,
+        unchecked=UNCHECKED[name],
+    )
+
+
+def make_conditions(
+    process: Process, corner: str, temperature: float, supply: float | None
+) -> Conditions:
+    """Check corner, temperature (degrees Celsius) and supply (V) and put them together.
+
+    Raises:
+        InputError: one of them makes no sense for the process.
+    """
+    process.check_corner(corner)
+    low, high = _TEMPERATURES
+    if not low <= temperature <= high:
+        raise InputError(f"Temperature {temperature:g} C: give a value from {low:g} to {high:g} C.")
+    vdd = process.supply if supply is None else float(supply)
+    if not 0.5 * process.supply <= vdd <= 1.5 * process.supply:
+        raise InputError(
+            f"Supply {vdd:g} V: {process.name} is a {process.supply:g} V process; give a value "
+            f"from {0.5 * process.supply:g} to {1.5 * process.supply:g} V."
+        )
+    return Conditions(process, corner, float(temperature), vdd)
+
+
+def check_designs(circuit: Circuit, process: Process, designs: pd.DataFrame) -> None:
+    """Raise InputError with each design (n x d) that is outside the grid's bounds or the models."""
+    missing = [name for name in circuit.variable_names if name not in designs.columns]
+    if missing:
+        raise InputError(
+            f'Column "{name}" is missing in the designs of {circuit.id}.'
+            + suggest(name, map(str, designs.columns))
+            for name in missing
+        )
+    faults = [*_bound_faults(circuit, designs), *_bin_faults(circuit, process, designs)]
+    if len(faults) > _MOST_FAULTS:
+        faults = [*faults[:_MOST_FAULTS], f"There are {len(faults) - _MOST_FAULTS} more."]
+    if faults:
+        raise InputError(faults)
+
+
+def _bound_faults(circuit: Circuit, designs: pd.DataFrame) -> Iterator[str]:
+    for variable in circuit.variables:
+        values = pd.to_numeric(designs[variable.name], errors="coerce")
+        slack = 1e-9 * variable.maximum
+        inside = values.between(variable.minimum - slack, variable.maximum + slack)
+        for row in np.flatnonzero(~inside):
+            yield (
+                f'Row {row + 1}, column "{variable.name}": {designs[variable.name].iloc[row]} is '
+                f"outside {variable.minimum:g} to {variable.maximum:g} {variable.unit}."
+            )
+
+
+def _bin_faults(circuit: Circuit, process: Process, designs: pd.DataFrame) -> Iterator[str]:
+    sizes = {(device.polarity, device.width, device.length) for device in circuit.devices}
+    for polarity, width, length in sorted(sizes):
+        pairs = designs[[width, length]].apply(pd.to_numeric, errors="coerce").dropna()
+        for w, size_l in pairs.drop_duplicates().itertuples(index=False):
+            fault = process.size_fault(polarity, float(w), float(size_l))
+            if fault:
+                row = np.flatnonzero((designs[width] == w) & (designs[length] == size_l))[0]
+                yield f'Row {row + 1}, columns "{width}" and "{length}": {fault}.'
+
+
+_Row = tuple[list[float], float, str]
+
+
+def _simulate_chunk(
+    circuit: Circuit, conditions: Conditions, rows: np.ndarray, engine: str
+) -> list[_Row]:
+    """Simulate some designs (k x d) with the resident engine of this process."""
+    results = []
+    with borrow_engine(engine) as simulator:
+        for row in rows:
+            design = dict(zip(circuit.variable_names, row.tolist(), strict=True))
+            found = evaluate(simulator, circuit, conditions, design)
+            metrics = [found.metrics[name] for name in circuit.metric_names]
+            results.append((metrics, found.supply_current, "; ".join(found.reasons)))
+    return results
+
+
+def _table(
+    circuit: Circuit, index: pd.Index, results: list[_Row], engine: str
+) -> SimulationTable:
+    metrics = np.array([row[0] for row in results]).reshape(len(results), len(circuit.metrics))
+    return SimulationTable(
+        metrics=pd.DataFrame(metrics, index=index, columns=circuit.metric_names),
+        supply_current=pd.Series(
+            [row[1] for row in results], index=index, name="supply_current", dtype=float
+        ),
+        failure=pd.Series([row[2] for row in results], index=index, name="failure", dtype=str),
+        engine=engine,
+        unchecked=UNCHECKED[engine],
+    )
+
+
+def _operating_point(found: Evaluation) -> pd.DataFrame | None:
+    if not found.devices:
+        return None
+    table = pd.DataFrame.from_dict(found.devices, orient="index")
+    table.insert(0, "region", [gate.region(*row) for row in table[["vds", "vdsat"]].to_numpy()])
+    table["gm_over_id"] = table["gm"] / table["id"].where(table["id"] > 0, math.nan)
+    return table.rename_axis("device").reset_index()
+
+
+def _bode(found: Evaluation) -> pd.DataFrame:
+    if not found.loop:
+        return pd.DataFrame(columns=["frequency", "gain", "phase"], dtype=float)
+    response = found.loop["response"]
+    return pd.DataFrame(
+        {
+            "frequency": found.loop["frequency"],
+            "gain": 20.0 * np.log10(np.abs(response)),
+            "phase": unwrapped_phase(response),
+        }
+    )
+
+
+__all__ = [
+    "Simulation",
+    "SimulationTable",
+    "bench",
+    "check_designs",
+    "make_conditions",
+    "simulate",
+    "simulate_one",
+]
