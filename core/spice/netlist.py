@@ -200,7 +200,9 @@ def pdk_netlist(circuit: Circuit, process: Process, design: Design, corner: str 
 
     conditions = Conditions(process, corner, process.temperature, process.supply)
     table = bench(circuit, conditions)
-    includes = [line.format(corner=process.pdk["corners"][corner]) for line in process.pdk["include"]]
+    includes = [
+        line.format(corner=process.pdk["corners"][corner]) for line in process.pdk["include"]
+    ]
     lines = [
         *includes,
         "",

@@ -230,9 +230,7 @@ def _simulate_chunk(
     return results
 
 
-def _table(
-    circuit: Circuit, index: pd.Index, results: list[_Row], engine: str
-) -> SimulationTable:
+def _table(circuit: Circuit, index: pd.Index, results: list[_Row], engine: str) -> SimulationTable:
     metrics = np.array([row[0] for row in results]).reshape(len(results), len(circuit.metrics))
     return SimulationTable(
         metrics=pd.DataFrame(metrics, index=index, columns=circuit.metric_names),

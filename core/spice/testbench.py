@@ -18,9 +18,8 @@ from core.spice.measurements import (
     open_loop,
     ripple,
     slew_rate,
-    unwrapped_phase,
 )
-from core.spice.netlist import Bench, Conditions, amplifier, bench, buffer_deck, loop_deck
+from core.spice.netlist import Conditions, amplifier, bench, buffer_deck, loop_deck
 
 SWEEP = (20.0, 1e-3, 1e10)  # points a decade, Hz, Hz
 _PARAMETERS = ("id", "gm", "gds", "vth", "vgs", "vds", "vdsat")
@@ -138,13 +137,10 @@ def _measure_step(
         if moves <= gate.RIPPLE_LIMIT:
             break
     found.step = step
-    else:  # Without an end value there is no swing, and without a swing no slew rate.
-        found.step = step
-        found.reasons += gate.step_reasons(1.0, moves)
-        return
-    found.metrics["slewrate_pos"] = slew_rate(step["time"], step["output"])
     follow = (step["output"][-1] - step["output"][0]) / table.step
     found.reasons += gate.step_reasons(follow, moves)
+    if moves <= gate.RIPPLE_LIMIT:  # Without an end value there is no swing, and no slew rate.
+        found.metrics["slewrate_pos"] = slew_rate(step["time"], step["output"])
 
 
 def _window(loop: OpenLoop) -> float:
@@ -170,6 +166,3 @@ def _run_step(
     analysis = Analysis("tran", ("time", "inp", "out"), (length / _STEPS, length))
     vectors = engine.run(deck, [analysis])[0]
     return {"time": vectors["time"], "input": vectors["inp"], "output": vectors["out"]}
-
-
-__all__ = ["Bench", "Evaluation", "evaluate", "unwrapped_phase"]

@@ -186,9 +186,7 @@ def _ngspice() -> WorkerEngine:
 def _neospice() -> WorkerEngine:
     if importlib.util.find_spec("neospice") is None:
         raise SimulationError("The package neospice is not installed.")
-    return WorkerEngine(
-        "neospice", [sys.executable, _script("neospice")], reports_devices=False
-    )
+    return WorkerEngine("neospice", [sys.executable, _script("neospice")], reports_devices=False)
 
 
 # In the order of trust: "auto" takes the first that works.
