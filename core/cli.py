@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.circuits import Circuit
+    from core.inverse import DesignResult, ReferenceSettings, Specification, Verification
+    from core.spice import Process
 
 MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
 STAGES = "baseline,align,target_only,dual_head,mdn"
@@ -391,4 +393,99 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 def design(run_folder: Path, out: Path, **flags: Any) -> None:
     """Search, rank, verify and write candidates.csv, report.json and the netlists."""
-    raise NotImplementedError
+    from core.ensemble import load_predictor
+    from core.inverse import design as search
+    from core.inverse import mdn_sampler, prepare, read_starts, write_outputs
+
+    _check_counts(flags["n"], flags["verify_count"])
+    predictor = load_predictor(run_folder, flags["model"])
+    specification = _specification(predictor.circuit, flags)
+    process = _process_to_verify(run_folder, flags["process"])
+    starts = read_starts(flags["init_file"], predictor.circuit) if flags["init_file"] else None
+    result = search(
+        prepare(predictor, seed=flags["seed"]),
+        specification,
+        n=flags["n"],
+        method=flags["method"],
+        seed=flags["seed"],
+        starts=starts,
+        sampler=mdn_sampler(run_folder, flags["seed"]),
+        supply_voltage=process.supply,
+        reference=_reference_settings(flags),
+    )
+    _show(result.candidates)
+    click.echo(f"{len(result.candidates)} candidates in {result.seconds:.2f} s, predicted only")
+    for sentence in result.conflicts:
+        click.echo(sentence)
+    verification = None
+    if flags["verify_count"]:
+        verification = _verify(result, process, flags)
+    write_outputs(result, verification, out, process)
+    click.echo(f"Written: {out}")
+
+
+def _check_counts(n: int, verify_count: int) -> None:
+    faults = []
+    if n < 1:
+        faults.append(f"--n is {n}: ask for at least one candidate.")
+    if not 0 <= verify_count <= max(n, 1):
+        faults.append(f"--verify is {verify_count}: give 0 to {n}, the number of candidates (--n).")
+    if faults:
+        raise InputError(faults)
+
+
+def _specification(circuit: Circuit, flags: dict[str, Any]) -> Specification:
+    from core.inverse import load_specification, specification_from_flags
+
+    if (flags["spec_file"] is None) == (flags["y_target"] is None):
+        raise UsageError("Give the specs once: either --spec FILE or --y-target with --goal.")
+    if flags["spec_file"] is not None:
+        return load_specification(flags["spec_file"], circuit)
+    return specification_from_flags(
+        circuit,
+        flags["y_target"],
+        flags["goal"],
+        flags["ugf_band"],
+        flags["pm_band"],
+        flags["weights"],
+    )
+
+
+def _process_to_verify(run_folder: Path, name: str | None) -> Process:
+    """The process named, or the run's target; gf180mcu where the data tell of none."""
+    from core.spice import load_process, process_names
+    from core.training.run_store import RunStore
+
+    if name is None:
+        name = RunStore(run_folder).config().get("target_process")
+        name = name if name in process_names() else "gf180mcu"
+    return load_process(name)
+
+
+def _reference_settings(flags: dict[str, Any]) -> ReferenceSettings:
+    from core.inverse import ReferenceSettings
+
+    return ReferenceSettings(
+        starts=flags["n_init"],
+        steps=flags["steps"],
+        learning_rate=flags["lr"],
+        lbfgs_steps=flags["finish_lbfgs"],
+        prior=flags["prior"],
+    )
+
+
+def _verify(result: DesignResult, process: Process, flags: dict[str, Any]) -> Verification:
+    from core.inverse import verify
+
+    count = min(flags["verify_count"], len(result.candidates))
+    verification = verify(
+        result, count, process, engine=flags["engine"], progress=_progress("verified")
+    )
+    _show(verification.table.T)
+    click.echo(
+        f"SPICE ({verification.engine}, {process.name}): "
+        f"{verification.passed} of {count} candidates pass"
+    )
+    for reason, times in verification.rejections.items():
+        click.echo(f"rejected {times}: {reason}")
+    return verification
