@@ -17,9 +17,9 @@ from torch import Tensor
 from core.inverse.derived import SupplyModel, log_features
 from core.inverse.problem import ForwardModel, Outcome, Predictor
 
-LENGTH = 0.6
-COMMON = 0.15
-NOISE = 0.02
+LENGTH = 0.35
+COMMON = 0.05
+NOISE = 0.05
 
 
 @dataclass(frozen=True)
