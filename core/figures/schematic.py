@@ -21,6 +21,7 @@ Point = tuple[float, float]
 Align = Literal["left", "center", "right"]
 HEIGHT = 5.0 / 3.0  # from drain to source of schemdraw's analog transistors
 GATE = 11.0 / 12.0  # from the channel to the end of the gate lead
+RIGHT = 7.2  # where the output side of the input stage stands
 N_GATE, P_GATE = 7.0 / 6.0, 0.5  # from the upper terminal down to the gate lead
 
 
@@ -94,7 +95,7 @@ class _Sheet:
 def _input_stage(sheet: _Sheet, left_pin: str, right_pin: str) -> None:
     """Draw bias, tail, input pair and mirror load: what both circuits share."""
     top, mirror, tail = 6.4, 4.2, 1.9
-    left, right, bias = 3.2, 6.4, 0.0
+    left, right, bias = 3.2, RIGHT, 0.0
     middle = (left + right) / 2
     sheet.fet("M3", (left, top), gate="right", kind="p", label="left")
     sheet.fet("M4", (right, top), gate="left", kind="p", label="right")
@@ -134,30 +135,30 @@ def _input_stage(sheet: _Sheet, left_pin: str, right_pin: str) -> None:
 def _five_transistor(sheet: _Sheet) -> None:
     _input_stage(sheet, "in+", "in–")
     out = 4.4
-    sheet.wire((6.4, out), (8.2, out))
-    sheet.dot((6.4, out))
-    sheet.pin((8.2, out), "out", "left")
-    sheet.wire((-0.4, 6.4), (7.4, 6.4))
-    sheet.text((7.9, 6.4), "VDD", "center")
+    sheet.wire((RIGHT, out), (RIGHT + 1.8, out))
+    sheet.dot((RIGHT, out))
+    sheet.pin((RIGHT + 1.8, out), "out", "left")
+    sheet.wire((-0.4, 6.4), (RIGHT + 1.0, 6.4))
+    sheet.text((RIGHT + 1.5, 6.4), "VDD", "center")
 
 
 def _two_stage(sheet: _Sheet) -> None:
     _input_stage(sheet, "in–", "in+")
-    first, stage = 4.4, 11.6
-    sheet.dot((6.4, first))
+    first, stage = 4.4, RIGHT + 5.2
+    sheet.dot((RIGHT, first))
     gate_y = 6.4 - P_GATE
-    sheet.wire((6.4, first), (8.0, first), (8.0, gate_y), (stage - GATE, gate_y))
-    sheet.dot((8.0, first))
+    sheet.wire((RIGHT, first), (RIGHT + 1.6, first), (RIGHT + 1.6, gate_y), (stage - GATE, gate_y))
+    sheet.dot((RIGHT + 1.6, first))
     sheet.fet("M6", (stage, 6.4), gate="left", kind="p", label="right")
     sheet.wire((stage, 6.4 - HEIGHT), (stage, 1.9))
     sheet.fet("M7", (stage, 1.9), gate="left", label="right")
-    sheet.drawing += elm.Resistor().at((8.0, first)).to((9.8, first)).scale(0.6)
-    sheet.drawing += elm.Capacitor().at((9.8, first)).to((stage, first)).scale(0.8)
+    sheet.drawing += elm.Resistor().at((RIGHT + 1.6, first)).to((RIGHT + 3.4, first)).scale(0.6)
+    sheet.drawing += elm.Capacitor().at((RIGHT + 3.4, first)).to((stage, first)).scale(0.8)
     sheet.dot((stage, first))
-    sheet.text((8.9, first - 0.5), "Rz", bold=True)
-    sheet.text((8.9, first - 0.9), sheet.value("cr"), colour=style.CANDIDATE)
-    sheet.text((10.7, first - 0.62), "Cc", bold=True)
-    sheet.text((10.7, first - 1.02), sheet.value("cc"), colour=style.CANDIDATE)
+    sheet.text((RIGHT + 2.5, first - 0.5), "Rz", bold=True)
+    sheet.text((RIGHT + 2.5, first - 0.9), sheet.value("cr"), colour=style.CANDIDATE)
+    sheet.text((RIGHT + 4.3, first - 0.62), "Cc", bold=True)
+    sheet.text((RIGHT + 4.3, first - 1.02), sheet.value("cc"), colour=style.CANDIDATE)
     sheet.wire((stage, 3.0), (stage + 1.6, 3.0))
     sheet.dot((stage, 3.0))
     sheet.pin((stage + 1.6, 3.0), "out", "left")

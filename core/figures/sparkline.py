@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 from core.figures import style
 
 WIDTH, HEIGHT = 400, 34
+GAP = 8  # below the bars, for the label of the slider's thumb
 
 
 def reachable(
@@ -22,7 +23,7 @@ def reachable(
         high: right end of what the spec allows, as a position; None where it is open.
 
     Returns:
-        SVG text, ``WIDTH`` by ``HEIGHT``; bars that satisfy the spec are teal.
+        SVG text, ``WIDTH`` by ``HEIGHT + GAP``; bars that satisfy the spec are teal.
     """
     values = np.asarray(positions, dtype=float)
     values = np.clip(values[np.isfinite(values)], 0.0, 1.0)
@@ -39,6 +40,7 @@ def reachable(
     ]
     axis = f'<rect x="0" y="{HEIGHT - 1}" width="{WIDTH}" height="1" fill="{style.MUTED}"/>'
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT}" '
-        f'viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none">{axis}{"".join(bars)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{HEIGHT + GAP}" '
+        f'viewBox="0 0 {WIDTH} {HEIGHT + GAP}" preserveAspectRatio="none">'
+        f"{axis}{''.join(bars)}</svg>"
     )

@@ -1,5 +1,156 @@
-"""Placeholder."""
+"""Simulator: any sizes in SPICE, in one process or in both."""
+
+from __future__ import annotations
 
 import streamlit as st
 
-st.write("soon")
+from core.errors import CrossfabError
+from core.figures.quantity import quantities
+from core.figures.schematic import schematic
+from core.figures.tables import metric_rows
+from core.spice import Simulation, load_process, process_names
+from pages.shell import spice
+from pages.shell.selection import Selection, current
+from pages.shell.widgets import empty_state, show_fault
+
+INK = {"light": "#334155", "dark": "#CBD5E1"}
+DEFAULT_PAIR = ("sky130", "gf180mcu")
+STATE = "simulator_design"
+
+
+def conditions(names: list[str]) -> tuple[list[str], str, float, dict[str, float | None]]:
+    """Draw processes, corner, temperature and supplies; return what is chosen."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        chosen = st.pills(
+            "Processes",
+            names,
+            selection_mode="multi",
+            default=[name for name in DEFAULT_PAIR if name in names],
+            format_func=lambda name: load_process(name).label,
+            key="simulator_processes",
+            persist_state="session",
+            help="The first one is drawn in blue, the second in red",
+        )
+        corner = st.segmented_control(
+            "Corner",
+            ["tt", "ff", "ss", "fs", "sf"],
+            default="tt",
+            required=True,
+            key="simulator_corner",
+            persist_state="session",
+            help="First letter NMOS, second PMOS: typical, fast, slow",
+        )
+        temperature = st.number_input(
+            "Temperature [°C]", -40.0, 150.0, 27.0, 5.0, key="simulator_temperature", width=150
+        )
+        supplies: dict[str, float | None] = {}
+        for name in chosen:
+            nominal = load_process(name).supply
+            supplies[name] = st.number_input(
+                f"VDD of {name} [V]",
+                0.5 * nominal,
+                1.5 * nominal,
+                nominal,
+                0.05,
+                format="%.2f",
+                key=f"simulator_supply_{name}",
+                width=150,
+            )
+    return [name for name in names if name in chosen], corner, float(temperature), supplies
+
+
+def sizes_panel(selection: Selection) -> dict[str, float]:
+    """Draw one slider a variable; start from the design that another page has handed over."""
+    shown = quantities(selection.circuit)
+    handed = st.session_state.pop(STATE, None)
+    sizes = {}
+    for variable in selection.circuit.variables:
+        key = f"simulator_{selection.circuit.id}_{variable.name}"
+        if handed is not None and variable.name in handed:
+            st.session_state[key] = float(variable.snap(handed[variable.name]))
+        elif key not in st.session_state:
+            st.session_state[key] = float(variable.grid[len(variable.grid) // 2])
+        sizes[variable.name] = st.select_slider(
+            f"{variable.label}: {variable.description}",
+            variable.grid.tolist(),
+            format_func=shown[variable.name].text,
+            key=key,
+            persist_state="session",
+        )
+    return sizes
+
+
+def verdict(found: Simulation, name: str) -> str:
+    """Return one line: whether the design works in a process, and why not."""
+    label = load_process(name).label
+    if not found.failure:
+        return f":green-badge[:material/check: works] **{label}** · {found.engine}"
+    return f":orange-badge[:material/error: no working amplifier] **{label}** · {found.failure}"
+
+
+def results(simulations: dict[str, Simulation], selection: Selection) -> None:
+    """Show metrics, responses and operating points of the simulated processes."""
+    names = list(simulations)
+    for name, found in simulations.items():
+        st.markdown(verdict(found, name))
+    values = {load_process(name).label: {**found.metrics} for name, found in simulations.items()}
+    table = metric_rows(selection.circuit, values)
+    currents = [spice.current_text(found) for found in simulations.values()]
+    table.loc["Supply current"] = currents
+    st.dataframe(table, height="content", alt="Metrics of every process")
+    letters = dict(zip(names, ("A", "B", *names[2:]), strict=False))
+    spice.responses({letters[name]: found for name, found in simulations.items()}, "simulator")
+    for name, found in simulations.items():
+        st.markdown(f"**Operating point, {load_process(name).label}**")
+        spice.operating_point(found, f"simulator_point_{name}")
+    with st.expander("Netlist", key="simulator_netlist"):
+        for name, found in simulations.items():
+            st.markdown(f"**{load_process(name).label}**")
+            st.code(found.netlist, language=None, height=300)
+
+
+@st.fragment
+def workspace(selection: Selection) -> None:
+    """Draw the whole page; a moved slider reruns this part alone."""
+    names = process_names()
+    ordered = [name for name in DEFAULT_PAIR if name in names]
+    ordered += [name for name in names if name not in ordered]
+    chosen, corner, temperature, supplies = conditions(ordered)
+    left, right = st.columns([1, 2.35], gap="medium")
+    with left, st.container(border=True):
+        st.subheader("Sizes", anchor=False)
+        sizes = sizes_panel(selection)
+        drawing = schematic(selection.circuit, sizes, colour=INK[st.context.theme.type or "light"])
+        if drawing:
+            st.image(drawing, width="stretch", alt="Schematic with its sizes")
+    with right:
+        if not chosen:
+            st.info("Pick at least one process above.")
+            return
+        simulations: dict[str, Simulation] = {}
+        with st.spinner("Simulating"):
+            for name in chosen:
+                try:
+                    simulations[name] = spice.simulation(
+                        selection.circuit.id,
+                        name,
+                        sizes,
+                        corner=corner,
+                        temperature=temperature,
+                        supply=supplies[name],
+                    )
+                except CrossfabError as error:
+                    show_fault(error, f"{load_process(name).label} cannot be simulated")
+        if simulations:
+            results(simulations, selection)
+
+
+selection = current()
+if spice.engines():
+    workspace(selection)
+else:
+    empty_state(
+        "No SPICE engine works here",
+        "Install the Python package `neospice`, or the shared library of ngspice "
+        "(Debian: `libngspice0`), and start the dashboard again.",
+    )

@@ -1,0 +1,239 @@
+"""Candidates of a specification as tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import torch
+
+from core.circuits import Circuit
+from core.data import DomainTable
+from core.ensemble import Predictor
+from core.figures import style
+from core.figures.quantity import Quantity, quantities
+from core.inverse import Goal, GoalKind, Requirement, Specification, Workbench
+
+PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+PASS_PREDICTED, FAIL_PREDICTED = "PASS*", "FAIL*"
+
+
+def scaled_column(quantity: Quantity, values: pd.Series) -> tuple[str, pd.Series]:
+    """Return head and numbers of a sortable column: one SI prefix for all its values."""
+    shown = pd.Series(quantity.shown(values), index=values.index)
+    if quantity.unit not in ("Hz", "A", "F", "Ohm", "W"):
+        return quantity.title, shown
+    middle = float(shown.abs().median())
+    power = int(np.clip(3 * np.floor(np.log10(middle) / 3), -12, 9)) if middle > 0 else 0
+    head = f"{quantity.label} [{PREFIXES[power]}{quantity.shown_unit}]"
+    return head, shown / 10.0**power
+
+
+def predicted_row(
+    predictor: Predictor, bench: Workbench, sizes: Mapping[str, float], supply_voltage: float | None
+) -> dict[str, float]:
+    """Return what the model says of one design, with the columns of a row of the candidates."""
+    designs = pd.DataFrame([dict(sizes)])[predictor.circuit.variable_names]
+    row = {**sizes, **predictor.predict(designs).table().iloc[0].to_dict()}
+    current = bench.forward.supply.log_current(torch.from_numpy(designs.to_numpy(dtype=float)))
+    row["supply_current"] = 10.0 ** float(current[0])
+    row["gate_area"] = float(predictor.circuit.gate_area(designs).iloc[0])
+    row["power"] = row["supply_current"] * (supply_voltage or float("nan"))
+    return row
+
+
+def candidates_view(candidates: pd.DataFrame, specification: Specification) -> pd.DataFrame:
+    """Return the sortable table: number, chance, verdict, worst spec, metrics, sizes, trust."""
+    circuit = specification.circuit
+    shown = quantities(circuit)
+    chance = candidates["probability"]
+    columns: dict[str, object] = {
+        "#": np.arange(1, len(candidates) + 1),
+        "P(all)": chance,
+        "Predicted": np.where(chance >= 0.5, PASS_PREDICTED, FAIL_PREDICTED),
+        "Least sure of": [
+            _requirement_label(name, shown) for name in candidates["worst_spec"].astype(str)
+        ],
+    }
+    metrics = [*circuit.metric_names, "supply_current", "gate_area"]
+    for name in [*metrics, *circuit.variable_names]:
+        head, values = scaled_column(shown[name], candidates[name])
+        columns[head] = values
+    columns["Distance"] = candidates["trust_distance"]
+    return pd.DataFrame(columns, index=candidates.index)
+
+
+def goal_text(goal: Goal, quantity: Quantity) -> str:
+    """Write a goal as a datasheet would: ``at least 46.0 dB``, ``0.8 MHz to 2 MHz``."""
+    if goal.kind in (GoalKind.RANGE, GoalKind.TARGET) and None not in (goal.low, goal.high):
+        return f"{quantity.text(goal.low or 0.0)} to {quantity.text(goal.high or 0.0)}"
+    if goal.kind is GoalKind.MIN and goal.low is not None:
+        return f"at least {quantity.text(goal.low)}"
+    if goal.kind is GoalKind.MAX and goal.high is not None:
+        return f"at most {quantity.text(goal.high)}"
+    return {
+        GoalKind.MAXIMIZE: "as large as possible",
+        GoalKind.MINIMIZE: "as small as possible",
+    }.get(goal.kind, "–")
+
+
+def verdict(
+    requirements: Sequence[Requirement], quantity: Quantity, value: float, mark: str = ""
+) -> str:
+    """Judge one value: ``PASS``, or ``FAIL by 3.1 dB``; the mark goes behind the word.
+
+    Args:
+        requirements: those of this quantity; none: an empty text.
+        quantity: how the value is shown.
+        value: stored unit; NaN never passes.
+        mark: ``*`` for what is only predicted.
+    """
+    if not requirements:
+        return ""
+    if np.isnan(value):
+        return f"FAIL{mark}: not measured"
+    worst = min(requirements, key=lambda item: float(item.margin(value)))
+    margin = float(worst.margin(value))
+    # Equality on the grid must not fail by rounding.
+    if margin >= -1e-9 * abs(worst.bound):
+        return f"PASS{mark}"
+    gap = abs(float(quantity.shown(value)) - float(quantity.shown(worst.bound)))
+    return f"FAIL{mark} by {_gap_text(quantity, gap)}"
+
+
+def spec_sheet(
+    specification: Specification,
+    candidate: Mapping[str, float],
+    simulated: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Return predicted (and simulated) values beside the specs, one row a quantity, as text.
+
+    Args:
+        specification: what was asked.
+        candidate: a row of the candidates.
+        simulated: stored values by quantity, NaN where not measured; None: not simulated.
+    """
+    circuit = specification.circuit
+    shown = quantities(circuit)
+    goals = {goal.quantity: goal for goal in specification.goals}
+    rows = []
+    for name in [*circuit.metric_names, "supply_current", "gate_area", "power"]:
+        goal = goals.get(name, Goal(name, GoalKind.IGNORE))
+        if name == "power" and goal.kind is GoalKind.IGNORE:
+            continue
+        needed = [item for item in specification.requirements if item.quantity == name]
+        quantity = shown[name]
+        row = {
+            "Quantity": quantity.label,
+            "Spec": goal_text(goal, quantity),
+            "Predicted": quantity.text(candidate[name]),
+            "90 %": _interval(candidate, name, quantity),
+            "Verdict*": verdict(needed, quantity, candidate[name], "*"),
+        }
+        if simulated is not None:
+            row["SPICE"] = quantity.text(simulated[name])
+            row["Verdict"] = verdict(needed, quantity, simulated[name])
+        rows.append(row)
+    return pd.DataFrame(rows).set_index("Quantity")
+
+
+def verdict_style(text: str) -> str:
+    """Return the CSS of a cell that holds a verdict."""
+    if text.startswith("PASS"):
+        return f"color: {style.PASS}; font-weight: 600"
+    return f"color: {style.FAIL}; font-weight: 600" if text.startswith("FAIL") else ""
+
+
+def parallel_coordinates(
+    candidates: pd.DataFrame, circuit: Circuit, names: Sequence[str], height: int = 330
+) -> go.Figure:
+    """Draw every candidate as a line over variables and metrics, coloured by its chance."""
+    shown = quantities(circuit)
+    dimensions = []
+    for name in names:
+        head, values = scaled_column(shown[name], candidates[name])
+        dimensions.append({"label": head, "values": values.to_numpy(dtype="f4")})
+    figure = go.Figure(
+        go.Parcoords(
+            line={
+                "color": candidates["probability"].to_numpy(dtype=float),
+                "colorscale": [[0, style.FAIL], [1, style.CANDIDATE]],
+                "cmin": 0,
+                "cmax": 1,
+            },
+            dimensions=dimensions,
+            labelfont={"size": 11, "color": style.MUTED},
+            tickfont={"size": 10, "color": style.MUTED},
+            rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
+        )
+    )
+    return style.laid_out(figure, height, margin={"l": 50, "r": 40, "t": 40, "b": 16})
+
+
+def trade_off(
+    candidates: pd.DataFrame,
+    known: DomainTable,
+    specification: Specification,
+    names: tuple[str, str],
+    height: int = 360,
+) -> go.Figure:
+    """Draw candidates over the known designs of B in two metrics, with the specs as lines."""
+    shown = quantities(specification.circuit)
+    x, y = shown[names[0]], shown[names[1]]
+    working = known.metrics[known.valid]
+    figure = go.Figure()
+    figure.add_scatter(
+        x=x.shown(working[x.name]).astype("f4"),
+        y=y.shown(working[y.name]).astype("f4"),
+        mode="markers",
+        name="known designs",
+        marker={"color": style.MUTED, "size": 4, "opacity": 0.45},
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=x.shown(candidates[x.name]),
+        y=y.shown(candidates[y.name]),
+        mode="markers+text",
+        name="candidates",
+        text=[str(number) for number in range(1, len(candidates) + 1)],
+        textposition="top center",
+        marker={"color": style.CANDIDATE, "size": 9, "line": {"color": "#FFFFFF", "width": 1}},
+        hovertemplate=f"candidate %{{text}}<br>{x.label} %{{x:.4~s}}<br>{y.label} %{{y:.4~s}}"
+        "<extra></extra>",
+    )
+    for requirement in specification.requirements:
+        line = {"color": style.FAIL, "width": 1, "dash": "dash"}
+        if requirement.quantity == x.name:
+            figure.add_vline(x=float(x.shown(requirement.bound)), line=line)
+        if requirement.quantity == y.name:
+            figure.add_hline(y=float(y.shown(requirement.bound)), line=line)
+    style.laid_out(figure, height)
+    figure.update_xaxes(**x.axis())
+    figure.update_yaxes(**y.axis())
+    return figure
+
+
+def _interval(candidate: Mapping[str, float], name: str, quantity: Quantity) -> str:
+    """Write the half-width of the interval: decibels, degrees, or per cent of the value."""
+    if f"{name}_lo" not in candidate:
+        return ""
+    low, high = (float(quantity.shown(candidate[f"{name}_{end}"])) for end in ("lo", "hi"))
+    half = (high - low) / 2
+    if quantity.decibels or quantity.unit == "deg":
+        unit = " dB" if quantity.decibels else "°"
+        return f"± {max(half, 0.01):.2g}{unit}"
+    return f"± {max(100 * half / abs(float(quantity.shown(candidate[name]))), 0.01):.2g} %"
+
+
+def _gap_text(quantity: Quantity, gap: float) -> str:
+    if quantity.decibels:
+        return f"{gap:.2g} dB"
+    return quantity.text(float(quantity.stored(gap)), 2)
+
+
+def _requirement_label(name: str, shown: Mapping[str, Quantity]) -> str:
+    quantity, _, side = name.partition(" ")
+    sign = {">=": "≥", "<=": "≤"}.get(side, side)
+    return f"{shown[quantity].label} {sign}" if quantity in shown else name

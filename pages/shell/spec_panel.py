@@ -1,0 +1,300 @@
+"""The specification as sliders, bands and typed values; it lives in the URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import streamlit as st
+from numpy.typing import ArrayLike
+
+from core.circuits import Circuit
+from core.data import DomainTable
+from core.errors import InputError
+from core.figures.quantity import Quantity, quantities
+from core.figures.slider import nearest, positions, slider_stops
+from core.figures.sparkline import reachable
+from core.inverse import Goal, GoalKind, Specification
+from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT
+from core.inverse.link import (
+    specification_from_text,
+    specification_to_text,
+    starting_specification,
+)
+
+KINDS = {
+    GoalKind.MIN: "at least",
+    GoalKind.MAX: "at most",
+    GoalKind.RANGE: "range",
+    GoalKind.TARGET: "equal to",
+    GoalKind.MAXIMIZE: "maximise",
+    GoalKind.MINIMIZE: "minimise",
+    GoalKind.IGNORE: "ignore",
+}
+DERIVED = (SUPPLY_CURRENT, GATE_AREA, POWER)
+DERIVED_KINDS = (GoalKind.IGNORE, GoalKind.MAX, GoalKind.MINIMIZE)
+BOUNDED = (GoalKind.MIN, GoalKind.MAX, GoalKind.RANGE, GoalKind.TARGET)
+PARAMETER = "spec"
+
+
+class SpecPanel:
+    """Draws the specification of one circuit and keeps it in the session and in the URL."""
+
+    def __init__(
+        self, circuit: Circuit, known: DomainTable, reached: Mapping[str, ArrayLike]
+    ) -> None:
+        """Start from the session, else from the URL, else from what most designs reach.
+
+        Args:
+            circuit: whose metrics are specified.
+            known: simulated designs of B; a new specification starts from them.
+            reached: what they reach by quantity; sets the sliders. Power only where it is in it.
+        """
+        self.circuit, self.known, self.reached = circuit, known, reached
+        self.derived = [name for name in DERIVED if name in reached]
+        self.shown = quantities(circuit)
+        self.state = f"design_goals_{circuit.id}"
+        if self.state not in st.session_state:
+            self._restore()
+
+    @property
+    def goals(self) -> dict[str, Goal]:
+        """Goals by quantity, in the order of the rows."""
+        goals: dict[str, Goal] = st.session_state[self.state]
+        return goals
+
+    def draw(self) -> Specification | None:
+        """Draw all rows; return the specification, or None where it is at fault."""
+        for name in self.circuit.metric_names:
+            self._row(name, tuple(KINDS))
+        with st.expander("Current, area, power", key="design_more"):
+            for name in self.derived:
+                self._row(name, DERIVED_KINDS)
+        with st.expander("Weights", key="design_weights"):
+            st.caption("How much a miss counts where not everything can be met.")
+            self._weights()
+        with st.expander("Limits on the sizes", key="design_limits"):
+            limits = self._limits()
+        try:
+            specification = Specification(self.circuit, tuple(self._active()), limits)
+        except InputError as error:
+            st.error("\n".join(error.faults), icon=":material/error:")
+            return None
+        st.query_params[PARAMETER] = specification_to_text(specification)
+        return specification
+
+    def reset(self) -> None:
+        """Go back to the specification that most known designs meet."""
+        st.query_params.pop(PARAMETER, None)
+        del st.session_state[self.state]
+        for variable in self.circuit.variables:
+            st.session_state.pop(f"design_limit_{self.circuit.id}_{variable.name}", None)
+
+    # --- state -----------------------------------------------------------------------------
+
+    def _restore(self) -> None:
+        text = st.query_params.get(PARAMETER, "")
+        start = self._on_stops(starting_specification(self.circuit, self.known))
+        try:
+            wanted = specification_from_text(text, self.circuit) if text else start
+        except InputError as error:
+            st.warning(
+                "The link's specification cannot be read; this is the default one. "
+                + " ".join(error.faults)
+            )
+            wanted = start
+        names = [*self.circuit.metric_names, *DERIVED]
+        goals = {name: Goal(name, GoalKind.IGNORE) for name in names}
+        goals |= {goal.quantity: goal for goal in wanted.goals}
+        st.session_state[self.state] = goals
+        for name, (low, high) in wanted.limits.items():
+            grid = self.circuit.variable(name).grid.tolist()
+            ends = (nearest(grid, low), nearest(grid, high))
+            st.session_state[f"design_limit_{self.circuit.id}_{name}"] = ends
+
+    def _on_stops(self, specification: Specification) -> Specification:
+        """Move every bound to the nearest stop of its slider."""
+
+        def moved(name: str, value: float | None) -> float | None:
+            stops = slider_stops(self.shown[name], self.reached[name])
+            return None if value is None else nearest(stops, value)
+
+        goals = tuple(
+            replace(goal, low=moved(goal.quantity, goal.low), high=moved(goal.quantity, goal.high))
+            for goal in specification.goals
+        )
+        return replace(specification, goals=goals)
+
+    def _active(self) -> list[Goal]:
+        rows = [*self.circuit.metric_names, *self.derived]
+        return [self.goals[name] for name in rows if self.goals[name].kind is not GoalKind.IGNORE]
+
+    def _set(self, name: str, goal: Goal) -> None:
+        st.session_state[self.state] = {**self.goals, name: goal}
+
+    # --- one row ---------------------------------------------------------------------------
+
+    def _row(self, name: str, kinds: tuple[GoalKind, ...]) -> None:
+        quantity, goal = self.shown[name], self.goals[name]
+        values = self.reached[name]
+        stops = slider_stops(quantity, values)
+        key = f"design_{self.circuit.id}_{name}"
+        bounded = goal.kind in BOUNDED
+        band = goal.kind is GoalKind.RANGE
+        with st.container(gap="xxsmall", key=f"{key}_row"):
+            widths = [1.45, 1.15, 0.9, 0.9] if band else [1.45, 1.15, 1.25]
+            cells = st.columns(widths, vertical_alignment="center", gap="xsmall")
+            cells[0].markdown(f"**{quantity.label}**", help=quantity.help)
+            st.session_state[f"{key}_kind"] = goal.kind
+            cells[1].selectbox(
+                f"Goal of {quantity.label}",
+                kinds,
+                format_func=lambda kind: KINDS[kind],
+                key=f"{key}_kind",
+                label_visibility="collapsed",
+                on_change=self._kind_changed,
+                args=(name, key, stops),
+            )
+            if not bounded:
+                return
+            for end, cell in zip(self._ends(goal), cells[2:], strict=False):
+                st.session_state[f"{key}_{end}"] = quantity.text(self._value(goal, end))
+                cell.text_input(
+                    f"{quantity.label}, {end}",
+                    key=f"{key}_{end}",
+                    label_visibility="collapsed",
+                    on_change=self._typed,
+                    args=(name, key, end),
+                    help=f"Type a value such as {quantity.text(self._value(goal, end))}",
+                )
+            self._slider(name, key, stops, values)
+            if (fault := st.session_state.pop(f"{key}_fault", "")) != "":
+                st.caption(f":orange[{fault}]")
+
+    def _slider(self, name: str, key: str, stops: list[float], values: ArrayLike) -> None:
+        quantity, goal = self.shown[name], self.goals[name]
+        ends = [nearest(stops, self._value(goal, end)) for end in self._ends(goal)]
+        low = goal.low if goal.kind is not GoalKind.MAX else None
+        high = goal.high if goal.kind is not GoalKind.MIN else None
+        marks = [None if end is None else float(positions(stops, [end])[0]) for end in (low, high)]
+        st.image(
+            reachable(positions(stops, values), marks[0], marks[1]),
+            width="stretch",
+            alt=f"How often B's designs reach each {quantity.label}; teal meets the spec",
+        )
+        slider = f"{key}_slider_{len(ends)}"
+        st.session_state[slider] = tuple(ends) if len(ends) == 2 else ends[0]
+        st.select_slider(
+            quantity.label,
+            stops,
+            format_func=quantity.text,
+            key=slider,
+            label_visibility="collapsed",
+            on_change=self._slid,
+            args=(name, slider),
+        )
+
+    @staticmethod
+    def _ends(goal: Goal) -> tuple[str, ...]:
+        if goal.kind is GoalKind.RANGE:
+            return ("from", "to")
+        return ("value",)
+
+    @staticmethod
+    def _value(goal: Goal, end: str) -> float:
+        if end == "from":
+            return goal.low or 0.0
+        if end == "to":
+            return goal.high or 0.0
+        if goal.kind is GoalKind.TARGET:
+            return ((goal.low or 0.0) + (goal.high or 0.0)) / 2
+        return (goal.low if goal.kind is GoalKind.MIN else goal.high) or 0.0
+
+    # --- callbacks -------------------------------------------------------------------------
+
+    def _kind_changed(self, name: str, key: str, stops: list[float]) -> None:
+        kind = GoalKind(st.session_state[f"{key}_kind"])
+        old = self.goals[name]
+        ends = [end for end in (old.low, old.high) if end is not None]
+        middle = ends[0] if ends else stops[len(stops) // 2]
+        self._set(name, self._goal(name, kind, middle, ends[-1] if ends else None))
+
+    def _goal(self, name: str, kind: GoalKind, value: float, upper: float | None = None) -> Goal:
+        weight, quantity = self.goals[name].weight, self.shown[name]
+        if kind is GoalKind.MIN:
+            return Goal(name, kind, low=value, weight=weight)
+        if kind is GoalKind.MAX:
+            return Goal(name, kind, high=value, weight=weight)
+        if kind is GoalKind.TARGET:
+            half = 2.0 if quantity.unit == "deg" else 0.05 * value
+            return Goal(name, kind, value - half, value + half, weight)
+        if kind is GoalKind.RANGE:
+            wide = value + 20.0 if quantity.unit == "deg" else 2.0 * value
+            high = upper if upper is not None and upper > value else wide
+            return Goal(name, kind, value, high, weight)
+        return replace(self.goals[name], kind=kind)
+
+    def _slid(self, name: str, slider: str) -> None:
+        value, goal = st.session_state[slider], self.goals[name]
+        if isinstance(value, tuple):
+            low, high = sorted(value)
+            if low < high:
+                self._set(name, replace(goal, low=low, high=high))
+        else:
+            self._set(name, self._goal(name, goal.kind, value))
+
+    def _typed(self, name: str, key: str, end: str) -> None:
+        goal, quantity = self.goals[name], self.shown[name]
+        try:
+            value = quantity.read(st.session_state[f"{key}_{end}"])
+        except InputError as error:
+            st.session_state[f"{key}_fault"] = str(error)
+            return
+        if end == "value":
+            self._set(name, self._goal(name, goal.kind, value))
+            return
+        low, high = (value, goal.high) if end == "from" else (goal.low, value)
+        if low is not None and high is not None and low >= high:
+            st.session_state[f"{key}_fault"] = "The lower end has to be below the upper end."
+            return
+        self._set(name, replace(goal, low=low, high=high))
+
+    # --- weights and limits ------------------------------------------------------------------
+
+    def _weights(self) -> None:
+        columns = st.columns(2)
+        for number, goal in enumerate(self._active()):
+            key = f"design_{self.circuit.id}_{goal.quantity}_weight"
+            st.session_state[key] = float(goal.weight)
+            columns[number % 2].number_input(
+                self.shown[goal.quantity].label,
+                min_value=0.0,
+                max_value=100.0,
+                step=0.1,
+                format="%g",
+                key=key,
+                on_change=self._weighed,
+                args=(goal.quantity, key),
+            )
+
+    def _weighed(self, name: str, key: str) -> None:
+        self._set(name, replace(self.goals[name], weight=st.session_state[key]))
+
+    def _limits(self) -> dict[str, tuple[float, float]]:
+        limits = {}
+        for variable in self.circuit.variables:
+            quantity: Quantity = self.shown[variable.name]
+            grid = variable.grid.tolist()
+            key = f"design_limit_{self.circuit.id}_{variable.name}"
+            if key not in st.session_state:
+                st.session_state[key] = (grid[0], grid[-1])
+            low, high = st.select_slider(
+                f"{quantity.label}: {quantity.help}",
+                grid,
+                format_func=quantity.text,
+                key=key,
+                persist_state="session",
+            )
+            if (low, high) != (grid[0], grid[-1]):
+                limits[variable.name] = (low, high)
+        return limits

@@ -1,0 +1,133 @@
+"""SPICE on the pages: cached simulations and the pictures of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import streamlit as st
+
+from core.circuits import load_circuit
+from core.figures.quantity import SUPPLY_CURRENT
+from core.figures.response import bode, step_response
+from core.spice import (
+    Simulation,
+    available_engines,
+    load_process,
+    process_names,
+    simulate_one,
+)
+from pages.shell.selection import Selection
+from pages.shell.widgets import CHART
+
+REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
+
+
+def simulation(
+    circuit_id: str,
+    process: str,
+    design: Mapping[str, float],
+    *,
+    corner: str = "tt",
+    temperature: float = 27.0,
+    supply: float | None = None,
+) -> Simulation:
+    """Simulate one design, or return what was simulated before.
+
+    Raises:
+        InputError: a size outside the process's models. SimulationError: no engine can run.
+    """
+    sizes = tuple((name, float(value)) for name, value in design.items())
+    return _simulation(circuit_id, process, sizes, corner, temperature, supply)
+
+
+@st.cache_resource(max_entries=512, show_spinner=False)
+def _simulation(
+    circuit_id: str,
+    process: str,
+    sizes: tuple[tuple[str, float], ...],
+    corner: str,
+    temperature: float,
+    supply: float | None,
+) -> Simulation:
+    return simulate_one(
+        load_circuit(circuit_id),
+        load_process(process),
+        dict(sizes),
+        corner=corner,
+        temperature=temperature,
+        supply=supply,
+    )
+
+
+@st.cache_resource(show_spinner=False)
+def engines() -> list[str]:
+    """Names of the SPICE engines that work here; probed once."""
+    return available_engines()
+
+
+def target_process(selection: Selection, config: Mapping[str, object]) -> str:
+    """Name of process B of a run; an empty text where it is none that can be simulated."""
+    name = str(config.get("target_process", ""))
+    return name if name in process_names() else ""
+
+
+def responses(simulations: Mapping[str, Simulation], key: str) -> None:
+    """Draw Bode plot and step response of one simulation or several."""
+    left, right = st.columns(2)
+    with left:
+        st.markdown("**Bode plot**, loop open at AC")
+        sweeps = {name: found.bode for name, found in simulations.items() if len(found.bode)}
+        if sweeps:
+            st.plotly_chart(bode(sweeps), config=CHART, key=f"{key}_bode", alt="Bode plot")
+        else:
+            st.caption("The AC sweep gave no result.")
+    with right:
+        st.markdown("**Step response**, unity-gain buffer")
+        steps = {name: found.step for name, found in simulations.items() if len(found.step)}
+        if steps:
+            st.plotly_chart(
+                step_response(steps, height=340),
+                config=CHART,
+                key=f"{key}_step",
+                alt="Step response",
+            )
+        else:
+            st.caption("The transient gave no result.")
+
+
+def current_text(found: Simulation) -> str:
+    """Return the supply current of a simulation as text."""
+    return SUPPLY_CURRENT.text(found.supply_current)
+
+
+def operating_point(found: Simulation, key: str) -> None:
+    """Show the operating point of every transistor."""
+    table = found.operating_point
+    if table is None:
+        st.caption(f"{found.engine} reports no operating point. {found.unchecked}")
+        return
+    micro = {
+        "id": ("ID [uA]", 1e6),
+        "gm": ("gm [uS]", 1e6),
+        "gds": ("gds [uS]", 1e6),
+        "vgs": ("VGS [mV]", 1e3),
+        "vds": ("VDS [mV]", 1e3),
+        "vth": ("Vth [mV]", 1e3),
+        "vdsat": ("VDsat [mV]", 1e3),
+        "headroom": ("Headroom [mV]", 1e3),
+        "gm_over_id": ("gm/ID [1/V]", 1.0),
+    }
+    view = table[["device", "region"]].rename(columns={"device": "Device", "region": "Region"})
+    for column, (head, factor) in micro.items():
+        view[head] = table[column] * factor
+    st.dataframe(
+        view,
+        hide_index=True,
+        height="content",
+        key=key,
+        column_config={
+            "Region": st.column_config.TextColumn(help=REGION_HELP),
+            **{head: st.column_config.NumberColumn(format="%.4g") for head, _ in micro.values()},
+        },
+        alt="Operating point of every transistor",
+    )
