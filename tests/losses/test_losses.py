@@ -49,7 +49,9 @@ def test_the_best_logvar_is_the_log_of_the_squared_error():
 
 def test_logvar_is_bounded():
     assert bound_logvar(torch.tensor([-99.0, 0.0, 99.0])).tolist() == [-16.0, 0.0, 4.0]
-    loss = hetero_nll(torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([-1e9]), bounds=(-2, 2))
+    loss = hetero_nll(
+        torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([-1e9]), bounds=(-2, 2)
+    )
     assert loss.item() == pytest.approx(0.5 * math.exp(2.0) - 1.0)
 
 

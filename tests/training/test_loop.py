@@ -18,7 +18,9 @@ SETTINGS = StageConfig(epochs=6, batch_size=8, lr=1e-2, clip_norm=1.0)
 N, MEMBERS = 40, 2
 
 
-def make_task(dropout: float = 0.0, targets: torch.Tensor | None = None, watch: bool = False) -> Task:
+def make_task(
+    dropout: float = 0.0, targets: torch.Tensor | None = None, watch: bool = False
+) -> Task:
     torch.manual_seed(0)
     x = torch.randn(N, 3)
     y = (x @ torch.tensor([[1.0], [-2.0], [0.5]])).expand(MEMBERS, N, 1).clone()
@@ -59,7 +61,9 @@ def test_the_loss_falls_and_every_epoch_is_reported():
     recorder = Recorder()
     fit(make_task(watch=True), replace(SETTINGS, epochs=40), seed=1, watcher=recorder)
     assert [event["epoch"] for event in recorder.epochs] == list(range(1, 41))
-    assert recorder.epochs[-1]["losses"]["train_mse"] < 0.1 * recorder.epochs[0]["losses"]["train_mse"]
+    assert (
+        recorder.epochs[-1]["losses"]["train_mse"] < 0.1 * recorder.epochs[0]["losses"]["train_mse"]
+    )
     assert set(recorder.epochs[0]["losses"]) == {"train_loss", "train_mse", "validation_mse"}
     assert recorder.batches == 40 * 4
 

@@ -1,0 +1,104 @@
+"""Temperature against its closed form; conformal factors against ranks and against coverage."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from core.ensemble import conformal_half_width, fuse, metric_weights, temperature_squared
+
+
+def test_the_temperature_is_the_mean_squared_score():
+    y, mu = torch.tensor([[3.0], [0.0]]), torch.tensor([[1.0], [1.0]])
+    variance = torch.tensor([[2.0], [0.5]])
+    # Scores 4 / 2 and 1 / 0.5.
+    squared = temperature_squared(y, mu, variance, torch.ones(2, 1))
+    assert squared.item() == pytest.approx(2.0)
+
+
+def test_the_temperature_minimises_the_gaussian_likelihood():
+    torch.manual_seed(0)
+    y, mu, variance = torch.randn(50, 1), torch.zeros(50, 1), torch.rand(50, 1) + 0.1
+    best = temperature_squared(y, mu, variance, torch.ones(50, 1)).item()
+
+    def nll(squared: float) -> float:
+        return (y.square() / (2 * squared * variance) + 0.5 * math.log(squared)).mean().item()
+
+    assert nll(best) < min(nll(0.9 * best), nll(1.1 * best))
+
+
+def test_the_temperature_of_an_honest_sigma_is_one():
+    torch.manual_seed(0)
+    sigma = torch.rand(20_000, 2) + 0.1
+    y = sigma * torch.randn(20_000, 2)
+    squared = temperature_squared(y, torch.zeros_like(y), sigma.square(), torch.ones_like(y))
+    torch.testing.assert_close(squared, torch.ones(2), atol=0.05, rtol=0)
+
+
+def test_entries_without_weight_do_not_count():
+    y = torch.tensor([[1.0], [torch.nan]])
+    weight = torch.tensor([[1.0], [0.0]])
+    ones = torch.ones(2, 1)
+    assert temperature_squared(y, torch.zeros(2, 1), ones, weight).item() == pytest.approx(1.0)
+    width = conformal_half_width(y, torch.zeros(2, 1), ones, weight, 0.9)
+    assert width.item() == pytest.approx(1.0)
+
+
+def test_the_conformal_factor_is_the_score_of_its_rank():
+    scores = torch.arange(1.0, 20.0).unsqueeze(1)  # 1 to 19: rank ceil(20 * 0.9) = 18.
+    one = torch.ones_like(scores)
+    assert conformal_half_width(scores, 0 * one, one, one, 0.9).item() == 18.0
+
+
+def test_too_few_rows_take_the_largest_score():
+    scores = torch.tensor([[1.0], [5.0]])
+    one = torch.ones_like(scores)
+    assert conformal_half_width(scores, 0 * one, one, one, 0.9).item() == 5.0
+
+
+def test_without_rows_the_factor_is_the_gaussian_one():
+    nothing = torch.zeros(3, 1)
+    width = conformal_half_width(nothing, nothing, nothing + 1, nothing, 0.9)
+    assert width.item() == pytest.approx(1.6449, abs=1e-3)
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_conformal_intervals_cover_new_rows_whatever_the_noise(coverage):
+    torch.manual_seed(0)
+    covered = []
+    for _ in range(300):
+        heavy = torch.distributions.StudentT(2.0).sample((41, 1))
+        one = torch.ones(40, 1)
+        width = conformal_half_width(heavy[:40], 0 * one, one, one, coverage)
+        covered.append(float(heavy[40].abs() <= width))
+    assert sum(covered) / 300 == pytest.approx(coverage, abs=0.06)
+
+
+def test_two_equal_members_fuse_to_their_mean():
+    mu = torch.tensor([[[1.0]], [[3.0]]])
+    variance = torch.full((2, 1, 1), 2.0)
+    mean, fused = fuse(mu, variance, torch.full((2, 1), 0.5))
+    assert mean.item() == 2.0
+    assert fused.item() == pytest.approx(2.0 + 1.0)
+
+
+def test_fusion_by_hand():
+    # Shares proportional to w / variance: 0.75 / 1 and 0.25 / 4, so 12 / 13 and 1 / 13.
+    mu = torch.tensor([[[0.0]], [[13.0]]])
+    variance = torch.tensor([[[1.0]], [[4.0]]])
+    mean, fused = fuse(mu, variance, torch.tensor([[0.75], [0.25]]))
+    assert mean.item() == pytest.approx(1.0)
+    assert fused.item() == pytest.approx(12 / 13 * (1 + 1) + 1 / 13 * (4 + 144), rel=1e-5)
+
+
+def test_a_member_of_weight_zero_has_no_say():
+    mu = torch.tensor([[[1.0]], [[99.0]]])
+    mean, fused = fuse(mu, torch.ones(2, 1, 1), torch.tensor([[1.0], [0.0]]))
+    assert (mean.item(), fused.item()) == (1.0, 1.0)
+
+
+def test_metric_weights_are_inverse_to_the_held_out_error():
+    weights = metric_weights(torch.tensor([[1.0, 2.0], [3.0, 2.0]]))
+    torch.testing.assert_close(weights, torch.tensor([[0.75, 0.5], [0.25, 0.5]]))
