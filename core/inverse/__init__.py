@@ -5,9 +5,10 @@ from core.inverse.flags import parse_band, parse_numbers, specification_from_fla
 from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Specification, Tie
 from core.inverse.guidance import Guidance, guide
 from core.inverse.outputs import report, write_outputs
+from core.inverse.pools import SearchSettings
 from core.inverse.reference import ReferenceSettings
 from core.inverse.sampling import mdn_sampler, sample_sizings
-from core.inverse.search import DesignResult, SearchSettings, design
+from core.inverse.search import DesignResult, design
 from core.inverse.sensitivity import sensitivities
 from core.inverse.spec_file import load_specification
 from core.inverse.starts import read_starts

@@ -14,7 +14,8 @@ import pandas as pd
 
 from core.errors import InputError
 from core.inverse.goals import Specification
-from core.inverse.search import DesignResult, Sampler, SearchSettings, design
+from core.inverse.pools import Sampler, SearchSettings
+from core.inverse.search import DesignResult, design
 from core.inverse.verify import PASS, Simulated, judge
 from core.inverse.workbench import Workbench
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from core.inverse.goals import POWER, Requirement, Specification, label_and_unit
+from core.inverse.pools import pose
 from core.inverse.problem import Problem, physical
-from core.inverse.search import pose
 from core.inverse.workbench import Workbench
 from core.units import engineering
 

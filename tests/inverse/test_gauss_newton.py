@@ -7,8 +7,8 @@ import torch
 
 from core.inverse import Goal, GoalKind, Specification, Workbench
 from core.inverse.gauss_newton import linearise, residuals, solve
+from core.inverse.pools import pose
 from core.inverse.problem import Outcome
-from core.inverse.search import pose
 from tests.inverse.textbook import K_N, LOAD
 
 

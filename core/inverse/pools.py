@@ -1,0 +1,190 @@
+"""The two searches, from a question to a pool of judged designs on the grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from core.inverse.feasibility import reachable
+from core.inverse.gauss_newton import solve
+from core.inverse.goals import Specification
+from core.inverse.grid_search import repair, round_to_grid
+from core.inverse.library import Library, evaluate
+from core.inverse.problem import Outcome, Problem, join, make_problem, physical
+from core.inverse.reference import ReferenceSettings, hinge_loss, solve_reference
+from core.inverse.space import DesignSpace, design_space
+from core.inverse.starts import screen
+from core.inverse.workbench import Workbench
+
+# Where nothing meets everything, a violation counts in quarters of the typical spread.
+COMPROMISE_FLOOR = 0.25
+# Draws k sizings (k x d, physical) that are likely for metric values (m, physical).
+Sampler = Callable[[Tensor, int], Tensor]
+
+
+@dataclass(frozen=True)
+class SearchSettings:
+    """How hard the default method searches.
+
+    Attributes:
+        starts: designs that the solver improves.
+        samples: proposals of a generator, where one is given.
+        iterations: most Gauss-Newton steps.
+        repair_rounds: most rounds of the search on the grid.
+    """
+
+    starts: int = 24
+    samples: int = 256
+    iterations: int = 8
+    repair_rounds: int = 3
+
+
+@dataclass(frozen=True)
+class Question:
+    """A specification made ready for the solvers."""
+
+    bench: Workbench
+    space: DesignSpace
+    problem: Problem
+    library: Library
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Judged designs.
+
+    Attributes:
+        index: k x p grid indices.
+        outcome: of the k designs.
+        merit: k, larger is better.
+        counters: how they came about.
+        diverse: whether the merit is a log probability, so that likeness can be weighed against it.
+    """
+
+    index: Tensor
+    outcome: Outcome
+    merit: Tensor
+    counters: dict[str, int]
+    diverse: bool = True
+
+
+def pose(
+    bench: Workbench, specification: Specification, supply_voltage: float | None = None
+) -> Question:
+    """Make a specification ready: its space, its library, its requirements as arrays."""
+    space = design_space(specification.circuit, specification.limits, specification.ties)
+    library = bench.library_for(specification, space)
+    mean = bench.library.outcome.mean
+    problem = make_problem(
+        specification,
+        bench.forward.quantities,
+        bench.scale,
+        supply_voltage,
+        (mean.min(0).values, mean.max(0).values),
+    )
+    return Question(bench, space, problem, library)
+
+
+def grid_indices(space: DesignSpace, sizes: pd.DataFrame | None) -> Tensor:
+    """Grid indices (k x p) of sizes (k x d, physical)."""
+    if sizes is None:
+        return torch.empty(0, space.dimension, dtype=torch.long)
+    values = sizes[space.circuit.variable_names].to_numpy(dtype=float)
+    return space.snap(space.unit(torch.tensor(values)))
+
+
+def proposals(
+    question: Question,
+    starts: pd.DataFrame | None,
+    sampler: Sampler | None,
+    settings: SearchSettings,
+) -> Tensor:
+    """Grid indices (k x p) of the user's starts and of a generator's samples."""
+    space, found = question.space, []
+    if starts is not None:
+        names = space.circuit.variable_names
+        found.append(torch.tensor(starts[names].to_numpy(dtype=float)))
+    if sampler is not None and settings.samples:
+        found.append(sampler(_wanted(question), settings.samples).double())
+    if not found:
+        return torch.empty(0, space.dimension, dtype=torch.long)
+    return space.snap(space.unit(torch.cat(found)))
+
+
+def _wanted(question: Question) -> Tensor:
+    """Metric values (m, physical) for a generator: the best screened design's, moved inside."""
+    problem, library = question.problem, question.library
+    best = int(problem.merit(library.outcome).argmax())
+    wanted = library.outcome.mean[best].clone()
+    for row in range(len(problem.requirements)):
+        column, sign = int(problem.column[row]), float(problem.sign[row])
+        wanted[column] = sign * max(sign * float(wanted[column]), sign * float(problem.bound[row]))
+    circuit = question.space.circuit
+    return torch.stack(
+        [physical(circuit, name, wanted[i]) for i, name in enumerate(circuit.metric_names)]
+    )
+
+
+def search_default(question: Question, extra: Tensor, settings: SearchSettings) -> Pool:
+    """Screen, improve by Gauss-Newton, round, repair; once more for a compromise where needed."""
+    pool = _search_once(question, extra, settings)
+    if reachable(question.problem, pool.outcome):
+        return pool
+    softer = replace(question.problem, floor=COMPROMISE_FLOOR)
+    return _search_once(replace(question, problem=softer), extra, settings)
+
+
+def _search_once(question: Question, extra: Tensor, settings: SearchSettings) -> Pool:
+    bench, space, problem = question.bench, question.space, question.problem
+    index, outcome = question.library.index, question.library.outcome
+    if len(extra):
+        index = torch.cat([index, extra])
+        outcome = join([outcome, evaluate(bench.forward, space.designs(space.unit_of(extra)))])
+    first = screen(space, problem, index, outcome, settings.starts)
+    fine = ~space.coarse
+    unit, at = solve(
+        bench.forward,
+        space,
+        bench.region,
+        problem,
+        space.unit_of(index[first]),
+        movable=fine if bool(fine.any()) else ~fine,
+        iterations=settings.iterations,
+    )
+    corners = round_to_grid(space, problem, unit, at)
+    flat = corners.reshape(-1, space.dimension)
+    rounded = evaluate(bench.forward, space.designs(space.unit_of(flat)))
+    best = problem.merit(rounded).view(corners.shape[:2]).argmax(1)
+    centre = corners[torch.arange(len(corners)), best]
+    repaired, repaired_outcome = repair(
+        bench.forward, space, bench.region, problem, centre, at, settings.repair_rounds
+    )
+    everything = join([repaired_outcome, rounded, outcome])
+    return Pool(
+        torch.cat([repaired, flat, index]),
+        everything,
+        problem.merit(everything),
+        {"screened": len(index), "starts": len(first), "judged": len(repaired) + len(flat)},
+    )
+
+
+def search_reference(
+    question: Question, extra: Tensor, settings: ReferenceSettings, seed: int
+) -> Pool:
+    """Adam and L-BFGS from many starts, rounded to the nearest grid point, ranked by the loss."""
+    bench, space, problem = question.bench, question.space, question.problem
+    spare = max(settings.starts - len(extra), 0)
+    rows = question.library.index[question.library.known :]
+    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:spare]
+    begin = torch.cat([extra[: settings.starts], rows[order]])
+    unit = solve_reference(
+        bench.forward, space, bench.region, problem, space.unit_of(begin), settings
+    )
+    index = space.snap(unit)
+    outcome = evaluate(bench.forward, space.designs(space.unit_of(index)))
+    counters = {"screened": 0, "starts": len(begin), "judged": len(index)}
+    return Pool(index, outcome, -hinge_loss(problem, outcome), counters, diverse=False)
