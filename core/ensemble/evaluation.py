@@ -231,10 +231,14 @@ def _widths(circuit: Circuit, prediction: Prediction) -> pd.DataFrame:
 
 def _sigma_knew(prediction: Prediction, errors: pd.DataFrame, circuit: Circuit) -> dict[str, float]:
     widths = _widths(circuit, prediction)
-    with np.errstate(invalid="ignore"):
-        found = {name: spearmanr(widths[name], errors[name]).statistic for name in errors}
-    # A constant sigma has no rank: it knew nothing.
-    return {name: float(np.nan_to_num(value)) for name, value in found.items()}
+    return {name: rank_correlation(widths[name], errors[name]) for name in errors}
+
+
+def rank_correlation(a: pd.Series, b: pd.Series) -> float:
+    """Spearman's rank correlation; 0 where one side is constant, since it then tells nothing."""
+    if a.nunique() < 2 or b.nunique() < 2:
+        return 0.0
+    return float(spearmanr(a, b).statistic)
 
 
 def _worst(valid: DomainTable, prediction: Prediction, errors: pd.DataFrame) -> pd.DataFrame:
@@ -263,9 +267,7 @@ def _where(designs: pd.DataFrame, errors: pd.DataFrame) -> dict[str, dict[str, A
     """For each metric: which variable the error goes with most, and where its worst 5 % lie."""
     found = {}
     for name in errors:
-        with np.errstate(invalid="ignore"):
-            ranks = {v: float(spearmanr(designs[v], errors[name]).statistic) for v in designs}
-        ranks = {v: 0.0 if np.isnan(rho) else rho for v, rho in ranks.items()}
+        ranks = {v: rank_correlation(designs[v], errors[name]) for v in designs}
         variable = max(ranks, key=lambda v: abs(ranks[v]))
         bad = errors[name] >= errors[name].quantile(0.95)
         found[str(name)] = {
