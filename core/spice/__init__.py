@@ -3,6 +3,7 @@
 from core.spice.engines.worker import available_engines
 from core.spice.gate import failure_categories
 from core.spice.generate import generate
+from core.spice.mismatch import simulate_mismatch
 from core.spice.netlist import pdk_netlist
 from core.spice.process import Process, load_process, process_names
 from core.spice.sampling import sample_designs
@@ -20,5 +21,6 @@ __all__ = [
     "process_names",
     "sample_designs",
     "simulate",
+    "simulate_mismatch",
     "simulate_one",
 ]

@@ -7,9 +7,7 @@ rejections can be counted by what stands before the parenthesis.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-
-import pandas as pd
+from collections.abc import Iterator, Mapping
 
 from core.spice.measurements import OpenLoop
 
@@ -26,23 +24,19 @@ def region(vds: float, vdsat: float) -> str:
     return "saturation" if vds - vdsat >= SATURATION_MARGIN else "triode"
 
 
-def device_reasons(headroom: pd.Series) -> Iterator[str]:
-    """Name the devices that are not saturated.
-
-    Args:
-        headroom: Vds minus Vdsat, V, by device name; NaN where it is not known.
-    """
+def device_reasons(headroom: Mapping[str, float]) -> Iterator[str]:
+    """Name the devices that are not saturated, given Vds minus Vdsat (V) of each."""
     for name, left in headroom.items():
-        if left < SATURATION_MARGIN:
+        if not left >= SATURATION_MARGIN:
             yield f"{name} not in saturation (headroom {left:.3f} V)"
 
 
-def smallest_saturation_voltage(temperature: float) -> float:
-    """Vds below which no MOSFET saturates at any inversion level, V.
+def least_saturation_voltage(temperature: float) -> float:
+    """Vds below which no MOSFET saturates at any inversion level, V, at degrees Celsius.
 
-    In weak inversion the current saturates as 1 - exp(-Vds/Vt); three thermal voltages reach 95 %
-    (Enz and Vittoz, "Charge-based MOS Transistor Modeling", chapter 4). It serves where an engine
-    reports node voltages only, as a test that is necessary, but not sufficient.
+    In weak inversion the current saturates as 1 - exp(-Vds/Vt): three thermal voltages reach 95 %
+    (Tsividis and McAndrew, "Operation and Modeling of the MOS Transistor", section 4.6). It stands
+    in for Vdsat where an engine reports node voltages only: a necessary test, not a sufficient one.
     """
     return 3.0 * _BOLTZMANN_OVER_CHARGE * (temperature + 273.15)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -97,11 +97,37 @@ def read_cards(
     return cards
 
 
+def shift_card(parameters: str, threshold: float, beta: float) -> str:
+    """Move a card's threshold and current factor, as mismatch does.
+
+    The same as the instance parameters ``delvto`` and ``mulu0`` of ngspice, for engines without.
+
+    Args:
+        parameters: the card's text.
+        threshold: V, added to ``vth0``; positive makes an NMOS slower and a PMOS faster.
+        beta: relative change of the mobility ``u0`` with all its bin terms.
+    """
+    values = dict(_ASSIGNMENT.findall(parameters))
+    values["vth0"] = f"{float(values['vth0']) + threshold:.9g}"
+    for name in ("u0", "lu0", "wu0", "pu0"):
+        if name in values:
+            values[name] = f"{float(values[name]) * (1.0 + beta):.9g}"
+    return " ".join(f"{name}={value}" for name, value in values.items())
+
+
 def _card(body: str, parameters: Mapping[str, float]) -> ModelCard:
-    lines = [line for line in body.splitlines() if line.startswith("+")]
-    values = dict(_ASSIGNMENT.findall("\n".join(lines)))
+    values = dict(_ASSIGNMENT.findall("\n".join(_continuation(body))))
     lmin, lmax, wmin, wmax = (float(values.pop(bound)) for bound in _BOUNDS)
     values["level"] = "14"  # BSIM4: ngspice takes 14 or 54, neospice 14 only.
     values["paramchk"] = "0"  # Checks nothing that matters here, and writes a log file if set.
     resolved = (f"{key}={parameters.get(value, value)}" for key, value in values.items())
     return ModelCard((lmin, lmax, wmin, wmax), " ".join(resolved))
+
+
+def _continuation(body: str) -> Iterator[str]:
+    """Yield the lines that continue a card, up to the first that begins something else."""
+    for line in body.splitlines():
+        if line.startswith("+"):
+            yield line
+        elif line.strip() and not line.startswith("*"):
+            return

@@ -10,6 +10,7 @@ import jinja2
 
 from core.circuits import Circuit
 from core.errors import InputError
+from core.spice.model_cards import shift_card
 from core.spice.process import Process
 
 # An op-amp's CMRR is a small difference of large numbers: tighter tolerances than SPICE's own.
@@ -19,6 +20,9 @@ _HUGE_INDUCTOR = 1e15  # H
 _HUGE_CAPACITOR = 1e6  # F
 
 Design = Mapping[str, float]
+# Threshold (V) and relative current factor by which each device is off, by its name.
+Shifts = Mapping[str, tuple[float, float]]
+_NO_SHIFT = (0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -51,6 +55,19 @@ class Bench:
     load: float
     common_mode: float
     step: float
+
+
+@dataclass(frozen=True)
+class Amplifier:
+    """A sized circuit, ready for a testbench.
+
+    Attributes:
+        text: the subcircuit ``amplifier inp inn out vdd`` and the model cards that it needs.
+        terminals: per transistor the nodes of drain, gate, source and bulk inside it.
+    """
+
+    text: str
+    terminals: Mapping[str, tuple[str, ...]]
 
 
 def bench(circuit: Circuit, conditions: Conditions) -> Bench:
@@ -91,8 +108,10 @@ def _render(circuit: Circuit, design: Design, device: Callable[..., str]) -> str
         ) from None
 
 
-def amplifier(circuit: Circuit, conditions: Conditions, design: Design) -> str:
-    """Return the subcircuit ``amplifier inp inn out vdd`` with the model cards that it needs.
+def amplifier(
+    circuit: Circuit, conditions: Conditions, design: Design, shifts: Shifts | None = None
+) -> Amplifier:
+    """Fill a circuit's template with the sizes of one design and the model cards that fit them.
 
     Junction areas follow the process's diffusion length, as its schematic symbols set them.
 
@@ -100,25 +119,29 @@ def amplifier(circuit: Circuit, conditions: Conditions, design: Design) -> str:
         circuit: the circuit whose template is filled.
         conditions: process and corner that the model cards are taken from.
         design: value of each design variable, W and L in um, the rest in SI units.
+        shifts: mismatch by device; none where left out.
     """
     process = conditions.process
     devices = {device.name: device for device in circuit.devices}
-    models: dict[tuple[str, float, float], str] = {}
+    models: dict[tuple[str, float, float, tuple[float, float]], str] = {}
+    terminals: dict[str, tuple[str, ...]] = {}
 
     def transistor(name: str, *nodes: str) -> str:
         device = devices[name]
+        terminals[name] = nodes
         width, length = float(design[device.width]), float(design[device.length])
-        key = (device.polarity, width, length)
+        shift = (shifts or {}).get(name, _NO_SHIFT)
+        key = (device.polarity, width, length, shift)
         model = models.setdefault(key, f"{device.polarity}{len(models)}")
         return f"{name} {' '.join(nodes)} {model} {_size(width, length, process.diffusion)}"
 
     body = _render(circuit, design, transistor)
-    cards = [
-        f".model {model} {polarity} "
-        f"{process.model_card(polarity, width, length, conditions.corner)}"
-        for (polarity, width, length), model in models.items()
-    ]
-    return "\n".join([*cards, body])
+    cards = []
+    for (polarity, width, length, shift), model in models.items():
+        card = process.model_card(polarity, width, length, conditions.corner)
+        card = card if shift == _NO_SHIFT else shift_card(card, *shift)
+        cards.append(f".model {model} {polarity} {card}")
+    return Amplifier("\n".join([*cards, body]), terminals)
 
 
 def _size(width: float, length: float, diffusion: float) -> str:
@@ -134,7 +157,7 @@ def _frame(title: str, conditions: Conditions, lines: list[str]) -> str:
     return "\n".join([f"* {title}", options, *lines, ".end", ""])
 
 
-def loop_deck(circuit: Circuit, conditions: Conditions, amplifier_text: str) -> str:
+def loop_deck(circuit: Circuit, conditions: Conditions, sized: Amplifier) -> str:
     """Two open loops side by side: one is driven differentially, one in common mode.
 
     In both a huge inductor from the output to the inverting input closes the loop at DC and a huge
@@ -143,7 +166,7 @@ def loop_deck(circuit: Circuit, conditions: Conditions, amplifier_text: str) -> 
     """
     table = bench(circuit, conditions)
     lines = [
-        amplifier_text,
+        sized.text,
         f"Vdd1 vdd1 0 DC {conditions.supply:.9g}",
         f"Vdd2 vdd2 0 DC {conditions.supply:.9g}",
         f"Vin inp 0 DC {table.common_mode:.9g} AC 1",
@@ -160,13 +183,13 @@ def loop_deck(circuit: Circuit, conditions: Conditions, amplifier_text: str) -> 
 
 
 def buffer_deck(
-    circuit: Circuit, conditions: Conditions, amplifier_text: str, delay: float, rise: float
+    circuit: Circuit, conditions: Conditions, sized: Amplifier, delay: float, rise: float
 ) -> str:
     """The unity-gain buffer with a rising step (delay and rise time in s) at its input."""
     table = bench(circuit, conditions)
     low, high = table.common_mode - table.step / 2, table.common_mode + table.step / 2
     lines = [
-        amplifier_text,
+        sized.text,
         f"Vdd1 vdd1 0 DC {conditions.supply:.9g}",
         f"Vin inp 0 DC {low:.9g} PWL(0 {low:.9g} {delay:.9g} {low:.9g} "
         f"{delay + rise:.9g} {high:.9g})",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import joblib
@@ -15,7 +15,7 @@ from core.errors import InputError, suggest
 from core.spice import gate
 from core.spice.engines.worker import borrow_engine, choose_engine
 from core.spice.measurements import unwrapped_phase
-from core.spice.netlist import Conditions, bench
+from core.spice.netlist import Conditions, Shifts
 from core.spice.process import Process
 from core.spice.testbench import Evaluation, evaluate
 
@@ -110,18 +110,9 @@ def simulate(
     """
     conditions = make_conditions(process, corner, temperature, supply)
     check_designs(circuit, process, designs)
-    name = choose_engine(engine)
-    rows = designs[circuit.variable_names].to_numpy(dtype=float)
-    results: list[_Row] = []
-    tasks = (
-        joblib.delayed(_simulate_chunk)(circuit, conditions, rows[i : i + _CHUNK], name)
-        for i in range(0, len(rows), _CHUNK)
-    )
-    for chunk in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
-        results += chunk
-        if progress is not None:
-            progress(len(results), len(rows))
-    return _table(circuit, designs.index, results, name)
+    rows = designs[circuit.variable_names].to_dict("records")
+    jobs_to_do: list[Job] = [(row, None) for row in rows]
+    return run_jobs(circuit, conditions, jobs_to_do, designs.index, engine, jobs, progress)
 
 
 def simulate_one(
@@ -213,18 +204,41 @@ def _bin_faults(circuit: Circuit, process: Process, designs: pd.DataFrame) -> It
                 yield f'Row {row + 1}, columns "{width}" and "{length}": {fault}.'
 
 
+Job = tuple[Mapping[str, float], Shifts | None]
 _Row = tuple[list[float], float, str]
 
 
+def run_jobs(
+    circuit: Circuit,
+    conditions: Conditions,
+    todo: Sequence[Job],
+    index: pd.Index,
+    engine: str,
+    jobs: int,
+    progress: Progress | None,
+) -> SimulationTable:
+    """Simulate designs, each with or without mismatch, as joblib tasks of a few designs each."""
+    name = choose_engine(engine)
+    tasks = (
+        joblib.delayed(_simulate_chunk)(circuit, conditions, todo[i : i + _CHUNK], name)
+        for i in range(0, len(todo), _CHUNK)
+    )
+    results: list[_Row] = []
+    for chunk in joblib.Parallel(n_jobs=jobs, return_as="generator")(tasks):
+        results += chunk
+        if progress is not None:
+            progress(len(results), len(todo))
+    return _table(circuit, index, results, name)
+
+
 def _simulate_chunk(
-    circuit: Circuit, conditions: Conditions, rows: np.ndarray, engine: str
+    circuit: Circuit, conditions: Conditions, todo: Sequence[Job], engine: str
 ) -> list[_Row]:
-    """Simulate some designs (k x d) with the resident engine of this process."""
+    """Simulate some designs with the resident engine of this process."""
     results = []
     with borrow_engine(engine) as simulator:
-        for row in rows:
-            design = dict(zip(circuit.variable_names, row.tolist(), strict=True))
-            found = evaluate(simulator, circuit, conditions, design)
+        for design, shifts in todo:
+            found = evaluate(simulator, circuit, conditions, design, shifts)
             metrics = [found.metrics[name] for name in circuit.metric_names]
             results.append((metrics, found.supply_current, "; ".join(found.reasons)))
     return results
@@ -263,14 +277,3 @@ def _bode(found: Evaluation) -> pd.DataFrame:
             "phase": unwrapped_phase(response),
         }
     )
-
-
-__all__ = [
-    "Simulation",
-    "SimulationTable",
-    "bench",
-    "check_designs",
-    "make_conditions",
-    "simulate",
-    "simulate_one",
-]

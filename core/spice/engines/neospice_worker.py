@@ -14,7 +14,7 @@ import neospice
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from framing import serve  # type: ignore[import-not-found]  # noqa: E402  (needs the path above)
+from framing import serve  # type: ignore[import-not-found]
 
 
 def run(request: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:

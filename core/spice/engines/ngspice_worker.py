@@ -15,7 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from framing import serve  # type: ignore[import-not-found]  # noqa: E402  (needs the path above)
+from framing import serve  # type: ignore[import-not-found]
 
 
 class _Complex(ctypes.Structure):
@@ -96,10 +96,12 @@ class Ngspice:
         if self._library.ngSpice_Circ((ctypes.c_char_p * (len(lines) + 1))(*lines, None)):
             reply["error"] = "the netlist was refused"
         for analysis in request["analyses"] if not reply["error"] else ():
-            if not self._analyse(analysis):
+            found = self._collect(analysis["vectors"]) if self._analyse(analysis) else None
+            if found is None:
                 reply["error"] = f"{analysis['kind']} analysis failed"
                 break
-            reply["analyses"].append(self._collect(analysis["vectors"], blobs))
+            reply["analyses"].append({n: (v[0], len(v[1])) for n, v in found.items()})
+            blobs += [doubles for _, doubles in found.values()]
         self._command("destroy all")
         self._command("remcirc")
         reply["log"] = "\n".join(line for line in self._log if line.startswith("stderr"))[-2000:]
@@ -113,14 +115,16 @@ class Ngspice:
         aborted = any("aborted" in line for line in self._log[said:])
         return plot != before and plot.startswith(analysis["kind"]) and not aborted
 
-    def _collect(self, names: list[str], blobs: list[bytes]) -> dict[str, tuple[bool, int]]:
-        places = {}
+    def _collect(self, names: list[str]) -> dict[str, tuple[bool, bytes]] | None:
+        """Copy the vectors asked for; None where one is missing."""
+        found = {}
         for name in names:
             vector = self._vector(name)
-            if vector is not None:
-                blobs.append(vector[1])
-                places[name] = (vector[0], len(vector[1]))
-        return places
+            if vector is None:
+                self._log.append(f"stderr vector {name} is missing")
+                return None
+            found[name] = vector
+        return found
 
 
 if __name__ == "__main__":

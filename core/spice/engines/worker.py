@@ -12,7 +12,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -36,12 +36,16 @@ class Analysis:
         kind: ``op``, ``ac`` (decades) or ``tran``.
         arguments: nothing; points a decade, start and stop in Hz; step and stop in s.
         vectors: node names, ``source#branch`` for a source's current, ``frequency``, ``time``,
-            and ``@device[parameter]`` where the engine reports operating points.
+            and ``@device[parameter]`` where the engine reports operating points; each once.
     """
 
     kind: Literal["op", "ac", "tran"]
     vectors: tuple[str, ...]
     arguments: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        if len(set(self.vectors)) < len(self.vectors):
+            raise ValueError(f"A vector is asked for twice: {self.vectors}.")
 
 
 Vectors = dict[str, np.ndarray]
@@ -103,12 +107,12 @@ class WorkerEngine:
         try:
             write_frame(worker.stdin, request, [])  # type: ignore[arg-type]
             reply, blob = self._read(worker)
+        except TimeoutError:  # An OSError too: it has to come first.
+            self.close()
+            raise EngineFailureError("simulator ran out of time") from None
         except (OSError, EOFError):
             self.close()
             raise EngineFailureError("simulator crashed") from None
-        except TimeoutError:
-            self.close()
-            raise EngineFailureError("simulator ran out of time") from None
         vectors = list(_unpack(reply["analyses"], blob))
         if reply["error"]:
             raise EngineFailureError(reply["error"], vectors, reply["log"])
@@ -119,7 +123,10 @@ class WorkerEngine:
         worker, self._worker, self._decks = self._worker, None, 0
         if worker is not None:
             worker.kill()
-            worker.communicate()
+            worker.wait()
+            for stream in (worker.stdin, worker.stdout):
+                with suppress(OSError):  # What was not written yet has nowhere to go.
+                    stream.close()  # type: ignore[union-attr]
 
     def _start(self) -> subprocess.Popen[bytes]:
         # Parallel work is one process a core; threads inside a simulator only get in the way.
