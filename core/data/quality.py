@@ -7,6 +7,7 @@ import pandas as pd
 
 from core.circuits import Circuit, Metric
 from core.data.tables import DataSet, DomainTable
+from core.spice.gate import failure_categories
 
 FEWEST_REPEATS = 4
 
@@ -85,8 +86,10 @@ def quality_findings(dataset: DataSet) -> pd.DataFrame:
 
 def _invalid_rows(domain: str, table: DomainTable) -> list[tuple[str, str, str, int, int]]:
     found = []
-    parts = table.reason.str.split("; ").explode().rename("reason").rename_axis("row").reset_index()
-    for reason, rows in parts[parts["reason"] != ""].groupby("reason")["row"]:
+    # Without the measured values behind them: a hundred headrooms are one finding.
+    parts = table.reason.map(failure_categories).explode().dropna()
+    parts = parts.rename("reason").rename_axis("row").reset_index()
+    for reason, rows in parts.groupby("reason")["row"]:
         name, _, text = str(reason).partition(": ")
         column, finding = (name, text) if name in table.metrics.columns else ("all", str(reason))
         found.append((domain, column, finding, len(rows), int(rows.iloc[0]) + 1))
