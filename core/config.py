@@ -116,7 +116,7 @@ class BaselineConfig(StageConfig):
 class HeteroConfig(StageConfig):
     """A heteroscedastic network on B."""
 
-    epochs: int = setting(200, "Passes over B's training rows", "epochs", 1, 100_000)
+    epochs: int = setting(135, "Passes over B's training rows", "epochs", 1, 100_000)
     batch_size: int = setting(64, "Rows per step", "rows", 2, 100_000)
     beta: float = setting(
         0.5, "Exponent of beta-NLL: 0 is the plain likelihood, 1 weighs like squared error",
@@ -138,12 +138,12 @@ class AlignConfig(HeteroConfig):
         True, "Start from A's head, rescaled and shifted per metric to B by least squares"
     )
     adapt_epochs: int = setting(
-        60, "Epochs that first adapt inputs and outputs by affine maps, A's networks frozen; "
+        180, "Epochs that first adapt A's frozen networks by scales and shifts at every level; "
         "0: none", "epochs", 0, 100_000,
     )  # fmt: skip
     adapt_lr: float = setting(1e-2, "Peak learning rate of the adaptation", "", 1e-8, 1.0)
     adapt_penalty: float = setting(
-        1e-3, "Weight of the pull of the input map towards the identity", "", 0.0, 100.0
+        1e-4, "Weight of the pull of the adaptation towards the identity", "", 0.0, 100.0
     )
 
 
@@ -151,6 +151,7 @@ class AlignConfig(HeteroConfig):
 class TargetOnlyConfig(HeteroConfig):
     """Stage 3: the same network from scratch on B, the control."""
 
+    epochs: int = setting(200, "Passes over B's training rows", "epochs", 1, 100_000)
     members: int = setting(3, "Networks trained side by side from different seeds", "", 1, 50)
 
 
@@ -376,8 +377,8 @@ _QUICK = (
     "network.hidden_layers=3",
     "network.hidden_width=96",
     "baseline.epochs=25",
-    "align.epochs=80",
-    "align.adapt_epochs=30",
+    "align.epochs=60",
+    "align.adapt_epochs=60",
     "target_only.epochs=80",
     "dual_head.epochs=20",
     "mdn.epochs=10",

@@ -21,7 +21,12 @@ _JITTER = 1e-10
 _START_LENGTH, _START_LOG_NOISE = 3.0, -6.0
 # Weak priors: length scales around 3 input spreads, noise around exp(-5) output spreads.
 _PRIOR_LENGTH_SPREAD, _PRIOR_LOG_NOISE, _PRIOR_NOISE_SPREAD = 2.0, -5.0, 3.0
-_BOUNDS = {"length": (-3.0, 6.0), "amplitude": (-4.0, 4.0), "noise": (-10.0, 0.0), "slope": (-6.0, 3.0)}
+_BOUNDS = {
+    "length": (-3.0, 6.0),
+    "amplitude": (-4.0, 4.0),
+    "noise": (-10.0, 0.0),
+    "slope": (-6.0, 3.0),
+}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from core.losses.hetero import LOGVAR_BOUNDS, bound_logvar
 from core.models.layers import Backbone, MemberLinear
 
 Domain = Literal["A", "B"]
-_START_LOGVAR = -2.0  # Start confident enough to fit the mean, not so much that it explodes.
+_START_LOGVAR = -4.0  # Start confident enough to fit the mean, not so much that it explodes.
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
-"""The start of the fine-tuning on B: output scale, head, and affine adaptation."""
+"""The start of the fine-tuning on B: output scale, head, and adaptation."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import torch
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from core.losses import huber, weighted_mean
 from core.models import MLP, AlignHeteroMLP
-from core.models.adapter import AffineAdapter
+from core.models.adapter import Adapter
 from core.training.loop import Losses, Task
 from core.training.rows import MemberRows
 from core.training.workspace import Pairs, Workspace
@@ -19,13 +20,11 @@ _FAR = 20.0  # Standard deviations at which A's extrapolation is cut before the 
 
 
 def adapt(work: Workspace, giver: MLP, rows: MemberRows, model: AlignHeteroMLP) -> None:
-    """Give ``model`` A's backbone and head, adapted to B by affine maps of both ends."""
+    """Give ``model`` A's backbone and head, adapted to B by scales and shifts at every level."""
     settings, pairs = work.config.align, work.target
-    adapter = AffineAdapter(giver, rows.origin.to(work.device)).to(work.device)
+    adapter = Adapter(giver, rows.origin.to(work.device)).to(work.device)
     adapter.start_outputs(*_slope_and_offset(adapter, model, pairs, rows))
     if settings.adapt_epochs:
-        # As many steps with few rows as with many: there is little to overfit here.
-        stretch = max(1.0, settings.full_rows / len(pairs))
         task = Task(
             "align",
             adapter,
@@ -33,17 +32,18 @@ def adapt(work: Workspace, giver: MLP, rows: MemberRows, model: AlignHeteroMLP) 
             _objective(adapter, model, pairs, settings.adapt_penalty),
             groups=[{"params": _free(adapter), "lr": settings.adapt_lr}],
         )
-        schedule = replace(
-            settings,
-            epochs=round(settings.adapt_epochs * stretch),
-            weight_decay=0.0,
-            patience=0,
-        )
+        epochs = stretched_epochs(settings.adapt_epochs, settings.full_rows, len(pairs))
+        schedule = replace(settings, epochs=epochs, weight_decay=0.0, patience=0)
         work.fit(task, schedule, lambda: None, "_adapt")
     adapter.fold_into(model)
 
 
-def _objective(adapter: AffineAdapter, model: AlignHeteroMLP, pairs: Pairs, weight: float):  # type: ignore[no-untyped-def]
+def stretched_epochs(epochs: int, full_rows: int, n: int) -> int:
+    """Epochs for n rows: the steps fall with the square root of the rows, not with the rows."""
+    return epochs if n >= full_rows else round(epochs * math.sqrt(full_rows / n))
+
+
+def _objective(adapter: Adapter, model: AlignHeteroMLP, pairs: Pairs, weight: float):  # type: ignore[no-untyped-def]
     def losses_of(index: Tensor) -> Losses:
         y = model.output.inverse(pairs.y[index])
         mu, counts = adapter(pairs.x[index]), pairs.weight[index]
@@ -54,7 +54,7 @@ def _objective(adapter: AffineAdapter, model: AlignHeteroMLP, pairs: Pairs, weig
     return losses_of
 
 
-def _free(adapter: AffineAdapter) -> list[torch.nn.Parameter]:
+def _free(adapter: Adapter) -> list[torch.nn.Parameter]:
     return [parameter for parameter in adapter.parameters() if parameter.requires_grad]
 
 
@@ -69,7 +69,7 @@ def centre_output(model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows) -> None
 
 @torch.no_grad()
 def _slope_and_offset(
-    adapter: AffineAdapter, model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows
+    adapter: Adapter, model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows
 ) -> tuple[Tensor, Tensor]:
     """Least squares per network and metric of B, in head units, on A's prediction: s x m each."""
     weight = pairs.weight[rows.train]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import torch
@@ -13,7 +12,7 @@ from core.losses import coral_loss, hetero_nll, r2_loss, weighted_mean
 from core.models import MLP, AlignHeteroMLP, carry_over_backbone
 from core.models.combine import combine_members
 from core.models.stored import build
-from core.training.adaptation import adapt, centre_output
+from core.training.adaptation import adapt, centre_output, stretched_epochs
 from core.training.loop import Losses, Task, seeded
 from core.training.rows import MemberRows, cross_fitted_rows, stopping_rows
 from core.training.workspace import Pairs, Workspace
@@ -74,15 +73,10 @@ def _train(
         fitted = stopping_rows(rows, _STOPPING_SHARE, work.seed("stopping"))
     objective = HeteroObjective(model, work.target, work.source, settings, lambda_coral)
     task = Task(stage, model, fitted.train, objective, lambda: objective.watch(fitted))
-    settings = replace(settings, epochs=stretched_epochs(settings, len(work.target)))
+    settings = replace(
+        settings, epochs=stretched_epochs(settings.epochs, settings.full_rows, len(work.target))
+    )
     work.fit(task, settings, lambda: _save(work, model, rows, stage, name, members))
-
-
-def stretched_epochs(settings: HeteroConfig, n: int) -> int:
-    """Epochs for n rows: the steps fall with the square root of the rows, not with the rows."""
-    if n >= settings.full_rows:
-        return settings.epochs
-    return round(settings.epochs * math.sqrt(settings.full_rows / n))
 
 
 class HeteroObjective:

@@ -1,4 +1,4 @@
-"""The affine adapter starts as the identity and folds into a network without a trace."""
+"""The adapter starts as the identity and folds into a network without a trace."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 import torch
 
 from core.models import MLP, AlignHeteroMLP, Architecture
-from core.models.adapter import AffineAdapter
+from core.models.adapter import Adapter
 
 SHAPE = Architecture(inputs=4, outputs=3, hidden=(8, 8), activation="silu", dropout=0.0, members=2)
 ORIGIN = torch.tensor([0, 1, 1])
@@ -16,18 +16,19 @@ ORIGIN = torch.tensor([0, 1, 1])
 def test_an_adapter_starts_as_the_networks_that_it_wraps():
     giver = MLP(SHAPE)
     x = torch.randn(5, 4)
-    torch.testing.assert_close(AffineAdapter(giver, ORIGIN)(x), giver(x)[ORIGIN])
+    torch.testing.assert_close(Adapter(giver, ORIGIN)(x), giver(x)[ORIGIN])
 
 
-def test_only_the_affine_maps_are_free():
-    adapter = AffineAdapter(MLP(SHAPE), ORIGIN)
+def test_only_the_scales_and_shifts_are_free():
+    adapter = Adapter(MLP(SHAPE), ORIGIN)
     free = {name for name, value in adapter.named_parameters() if value.requires_grad}
-    assert free == {"input_matrix", "input_shift", "output_matrix", "output_shift"}
+    layers = {f"{part}.{i}" for part in ("scales", "shifts") for i in range(2)}
+    assert free == {"input_matrix", "input_shift", "output_matrix", "output_shift"} | layers
 
 
 def test_the_start_of_the_outputs_is_slope_and_offset():
     giver = MLP(SHAPE)
-    adapter = AffineAdapter(giver, ORIGIN)
+    adapter = Adapter(giver, ORIGIN)
     slope, offset = torch.randn(3, 3), torch.randn(3, 3)
     adapter.start_outputs(slope, offset)
     x = torch.randn(5, 4)
@@ -36,16 +37,18 @@ def test_the_start_of_the_outputs_is_slope_and_offset():
 
 
 def test_the_penalty_is_the_squared_distance_from_the_identity():
-    adapter = AffineAdapter(MLP(SHAPE), ORIGIN)
+    adapter = Adapter(MLP(SHAPE), ORIGIN)
     assert adapter.penalty().tolist() == [0.0, 0.0, 0.0]
     with torch.no_grad():
         adapter.input_matrix[1, 0, 0] += 2.0
         adapter.input_shift[1, 0, 3] = 3.0
-    assert adapter.penalty().tolist() == [0.0, 13.0, 0.0]
+        adapter.scales[1][1, 0, 2] = 1.0
+        adapter.shifts[0][2, 0, 2] = 0.5
+    assert adapter.penalty().tolist() == [0.0, 14.0, 0.25]
 
 
 def test_folding_in_keeps_what_the_adapter_computes():
-    adapter = AffineAdapter(MLP(SHAPE), ORIGIN)
+    adapter = Adapter(MLP(SHAPE), ORIGIN)
     with torch.no_grad():
         for parameter in adapter.parameters():
             if parameter.requires_grad:

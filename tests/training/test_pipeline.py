@@ -174,19 +174,18 @@ def test_a_resume_with_other_settings_is_refused(data, tmp_path):
         tiny_run(data, out, "baseline.lr=0.5", stages=("baseline",), resume=True)
 
 
-def test_a_loss_that_becomes_nan_names_the_place_and_keeps_the_last_good_weights(data, tmp_path):
+def test_a_loss_that_is_not_finite_fails_the_run_with_its_place(data, tmp_path):
+    absurd = tmp_path / "data"
+    shutil.copytree(data, absurd)
+    path = absurd / FILES["target"][1]
+    table = pd.read_csv(path)
+    table.loc[load_dataset(data, CIRCUIT).train_rows, "phase_margin"] *= 1e36
+    table.to_csv(path, index=False)
     out = tmp_path / "run"
-    explosive = (
-        "network.hidden_layers=12",
-        "network.activation=relu",
-        "baseline.lr=1.0",
-        "baseline.schedule=constant",
-        "baseline.clip_norm=0",
-        "baseline.huber_delta=0",
-        "baseline.epochs=2000",
-    )
-    with pytest.raises(TrainingError, match=r"stage baseline, epoch \d+, batch \d+"):
-        tiny_run(data, out, *explosive, stages=("baseline",))
+    with pytest.raises(
+        TrainingError, match="stage align, epoch 1, batch 1: the loss is not finite"
+    ):
+        tiny_run(absurd, out, stages=FIRST_TWO)
     status = RunStore(out).status()
     assert status.state == RunState.FAILED
     assert "last good weights are kept" in status.message
