@@ -62,7 +62,7 @@ SETS = ("meet", "match")
 BUDGETS = (1, 5, 10, 20)
 BUDGET = 20
 COUNT = 200
-POOL = 4000
+POOL = 1000
 PROCESS = "gf180mcu"
 
 
@@ -108,7 +108,6 @@ def load_specs(circuit: Circuit) -> list[dict[str, Any]]:
     """Read the frozen specifications, making them on the first call."""
     path = FOLDER / f"specs_{circuit.id}.json"
     if not path.is_file():
-        FOLDER.mkdir(exist_ok=True)
         path.write_text(json.dumps(make_specs(circuit), indent=0), encoding="utf-8")
     table = json.loads(path.read_text(encoding="utf-8"))
     found = hashlib.sha256(json.dumps(table["specs"], sort_keys=True).encode()).hexdigest()
@@ -260,6 +259,7 @@ def report(cells: pd.DataFrame) -> str:
 def open_bench(circuit: Circuit, run: Path) -> Bench:
     """Load the run, simulate the pool of random designs once."""
     oracle = spice_oracle(circuit, load_process(PROCESS))
+    FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"pool_{circuit.id}.csv"
     if not path.is_file():
         sizes = sample_designs(circuit, POOL, SEED + 1)
