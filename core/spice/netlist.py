@@ -144,11 +144,12 @@ def amplifier(
     return Amplifier("\n".join([*cards, body]), terminals)
 
 
-def _size(width: float, length: float, diffusion: float) -> str:
-    area, perimeter = width * diffusion, 2 * (width + diffusion)
+def _size(width: float, length: float, diffusion: float, unit: str = "u") -> str:
+    """Size and junctions (um) as instance parameters; ``unit`` is empty where um are meant."""
+    area, perimeter, square = width * diffusion, 2 * (width + diffusion), "p" if unit else ""
     return (
-        f"w={width:.9g}u l={length:.9g}u ad={area:.9g}p as={area:.9g}p "
-        f"pd={perimeter:.9g}u ps={perimeter:.9g}u"
+        f"w={width:.9g}{unit} l={length:.9g}{unit} ad={area:.9g}{square} as={area:.9g}{square} "
+        f"pd={perimeter:.9g}{unit} ps={perimeter:.9g}{unit}"
     )
 
 
@@ -199,35 +200,42 @@ def buffer_deck(
     return _frame(f"{circuit.name}: unity-gain buffer", conditions, lines)
 
 
-def pdk_netlist(circuit: Circuit, process: Process, design: Design, corner: str = "tt") -> str:
+def pdk_netlist(
+    circuit: Circuit,
+    process: Process,
+    design: Design,
+    corner: str = "tt",
+    pdk_root: str = "/usr/share/pdk",
+) -> str:
     """Return a netlist for ngspice that calls the PDK's own devices, for users of the PDK.
 
-    It holds the amplifier and the open-loop testbench, and writes the Bode plot and the operating
-    point when run with ``ngspice -b``. The environment variable PDK_ROOT names the installed PDK.
+    It holds the amplifier in its open loop; ``ngspice -b`` prints operating point, gain, unity-gain
+    frequency and phase margin.
+
+    Args:
+        circuit: the circuit whose template is filled.
+        process: whose devices and supply are used.
+        design: value of each design variable, W and L in um, the rest in SI units.
+        corner: a corner of the process.
+        pdk_root: folder of the installed PDK; ngspice expands no variables in paths.
     """
     process.check_corner(corner)
     devices = {device.name: device for device in circuit.devices}
     unit = process.pdk["size_unit"]
-    area_unit = "p" if unit else ""
 
     def transistor(name: str, *nodes: str) -> str:
         device = devices[name]
         width, length = float(design[device.width]), float(design[device.length])
-        area, perimeter = width * process.diffusion, 2 * (width + process.diffusion)
-        return (
-            f"X{name} {' '.join(nodes)} {process.devices[device.polarity].model} "
-            f"w={width:.9g}{unit} l={length:.9g}{unit} nf=1 "
-            f"ad={area:.9g}{area_unit} as={area:.9g}{area_unit} "
-            f"pd={perimeter:.9g}{unit} ps={perimeter:.9g}{unit}"
-        )
+        model = process.devices[device.polarity].model
+        return f"X{name} {' '.join(nodes)} {model} {_size(width, length, process.diffusion, unit)}"
 
     conditions = Conditions(process, corner, process.temperature, process.supply)
     table = bench(circuit, conditions)
-    includes = [
-        line.format(corner=process.pdk["corners"][corner]) for line in process.pdk["include"]
-    ]
+    places = {"root": pdk_root, "corner": process.pdk["corners"][corner]}
     lines = [
-        *includes,
+        f"* {circuit.name} in {process.label}, corner {corner}",
+        f"* The PDK is looked for in {pdk_root}: change the next lines where it is elsewhere.",
+        *(line.format(**places) for line in process.pdk["include"]),
         "",
         _render(circuit, design, transistor),
         "",
@@ -238,17 +246,22 @@ def pdk_netlist(circuit: Circuit, process: Process, design: Design, corner: str 
         f"L1 out inn {_HUGE_INDUCTOR:g}",
         f"C1 inn 0 {_HUGE_CAPACITOR:g}",
         f"Cload out 0 {table.load:.9g}",
+        f".options {_OPTIONS} temp={process.temperature:.9g}",
+        _CONTROL,
+        ".end",
         "",
-        ".control",
-        "op",
-        "print v(out) i(Vdd)",
-        "ac dec 20 1m 10g",
-        "meas ac dc_gain find vm(out) at=1m",
-        "meas ac ugf when vdb(out)=0 fall=1",
-        "let phase_margin = 180 + 180/pi*cph(out)",
-        "meas ac phase_margin find phase_margin when vdb(out)=0 fall=1",
-        "quit",
-        ".endc",
     ]
-    title = f"{circuit.name} in {process.label}, corner {corner}"
-    return "\n".join([f"* {title}", *lines, ".end", ""])
+    return "\n".join(lines)
+
+
+_CONTROL = """
+.control
+op
+print v(out) i(Vdd)
+ac dec 100 1m 10g
+meas ac dc_gain find vm(out) at=1m
+meas ac ugf when vdb(out)=0 fall=1
+let phase_margin = 180 + 180/pi*cph(out)
+meas ac phase_margin find phase_margin when vdb(out)=0 fall=1
+quit
+.endc"""
