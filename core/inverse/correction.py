@@ -17,9 +17,9 @@ from torch import Tensor
 from core.inverse.derived import SupplyModel, log_features
 from core.inverse.problem import ForwardModel, Outcome, Predictor
 
-LENGTH = 0.35
+LENGTH = 0.5
 COMMON = 0.05
-NOISE = 0.05
+NOISE = 0.001
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def _standard(base: ForwardModel, designs: Tensor, centre: Tensor, scale: Tensor
 
 def _kernel(a: Tensor, b: Tensor) -> Tensor:
     square = (a[:, None] - b[None]).square().sum(2)
-    return COMMON + (1.0 - COMMON) * torch.exp(-square / (2.0 * LENGTH**2))
+    r = torch.sqrt(3.0 * square + 1e-18) / LENGTH  # Matern 3/2, equation 4.17
+    return COMMON + (1.0 - COMMON) * (1.0 + r) * torch.exp(-r)
 
 
 def _inverse(points: Tensor) -> Tensor:

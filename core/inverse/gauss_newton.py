@@ -12,19 +12,17 @@ convex constraints", 2004).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.inverse.problem import Forward, Outcome, Problem
+from core.inverse.problem import Forward, Outcome, Problem, log_heavy, log_heavy_density
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 
 SIGMA_FLOOR = 0.01
 BOUNDARY_WEIGHT = 30.0
-_LOG_ROOT_TWO_PI = 0.5 * math.log(2.0 * math.pi)
 
 
 @dataclass(frozen=True)
@@ -96,11 +94,11 @@ def residuals(
     t = problem.margins(outcome) / sigma
     weight = problem.weight if stretch is None else problem.weight * stretch.weight
     root = weight.sqrt()
-    log_phi = torch.special.log_ndtr(t)
+    log_phi = log_heavy(t)
     base = torch.sqrt(-2.0 * log_phi + 1e-12)
-    inverse_mills = torch.exp(-0.5 * t.square() - _LOG_ROOT_TWO_PI - log_phi)
     value = [root * base]
-    slope = [-root * inverse_mills / base * problem.sign / sigma]
+    steepness = torch.exp(log_heavy_density(t) - log_phi)
+    slope = [-root * steepness / base * problem.sign / sigma]
 
     scale = problem.scale[problem.objective_column]
     pull = problem.objective_weight.sqrt()

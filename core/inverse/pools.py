@@ -9,7 +9,6 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from core.inverse.feasibility import reachable
 from core.inverse.gauss_newton import solve
 from core.inverse.goals import Specification
 from core.inverse.grid_search import repair, round_to_grid
@@ -20,7 +19,9 @@ from core.inverse.space import DesignSpace, design_space
 from core.inverse.starts import screen
 from core.inverse.workbench import Workbench
 
-# Where nothing meets everything, a violation counts in quarters of the typical spread.
+# Even heavy tails leave no hope where an exact quantity (gate area) is missed everywhere; then a
+# violation counts in quarters of the typical spread.
+HOPELESS = -200.0
 COMPROMISE_FLOOR = 0.25
 # Draws k sizings (k x d, physical) that are likely for metric values (m, physical).
 Sampler = Callable[[Tensor, int], Tensor]
@@ -132,7 +133,7 @@ def _wanted(question: Question) -> Tensor:
 def search_default(question: Question, extra: Tensor, settings: SearchSettings) -> Pool:
     """Screen, improve by Gauss-Newton, round, repair; once more for a compromise where needed."""
     pool = _search_once(question, extra, settings)
-    if reachable(question.problem, pool.outcome):
+    if float(pool.merit.max()) > HOPELESS:
         return pool
     softer = replace(question.problem, floor=COMPROMISE_FLOOR)
     return _search_once(replace(question, problem=softer), extra, settings)

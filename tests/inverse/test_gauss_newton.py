@@ -8,7 +8,7 @@ import torch
 from core.inverse import Goal, GoalKind, Specification, Workbench
 from core.inverse.gauss_newton import linearise, residuals, solve
 from core.inverse.pools import pose
-from core.inverse.problem import Outcome
+from core.inverse.problem import Outcome, log_heavy, log_heavy_density
 from tests.inverse.textbook import K_N, LOAD
 
 
@@ -17,14 +17,14 @@ def gain_at_least(bench: Workbench, bound: float) -> Specification:
     return Specification(circuit, (Goal("dc_gain", GoalKind.MIN, bound),))
 
 
-def test_half_the_squared_residuals_are_the_negative_log_probability(bench: Workbench) -> None:
+def test_half_the_squared_residuals_are_the_negative_merit(bench: Workbench) -> None:
     question = pose(bench, gain_at_least(bench, 100.0))
     problem = question.problem
     mean = bench.library.outcome.mean[:50]
     wide = Outcome(mean, torch.full_like(mean, 0.1), torch.ones(50, dtype=torch.float64))
     value, _ = residuals(problem, wide, torch.zeros(50, 0, dtype=torch.float64))
     assert 0.5 * value.square().sum(1) == pytest.approx(
-        -problem.log_probability(wide).numpy(), rel=1e-4, abs=1e-6
+        -problem.merit(wide).numpy(), rel=1e-4, abs=1e-6
     )
 
 
@@ -79,3 +79,16 @@ def test_steps_never_leave_the_box(bench: Workbench) -> None:
     )
     assert float(unit.min()) >= 0.0
     assert float(unit.max()) <= 1.0
+
+
+def test_heavy_tails_are_gaussian_near_and_mild_far_away() -> None:
+    near, far = torch.tensor([1.0]), torch.tensor([-20.0])
+    assert float(log_heavy(near)) == pytest.approx(float(torch.special.log_ndtr(near)), abs=0.01)
+    assert float(torch.special.log_ndtr(far)) < -200.0
+    assert float(log_heavy(far)) > -10.0
+
+
+def test_the_heavy_density_is_the_derivative_of_the_distribution() -> None:
+    t = torch.linspace(-12.0, 3.0, 16, dtype=torch.float64, requires_grad=True)
+    slope = torch.autograd.grad(log_heavy(t).exp().sum(), t)[0]
+    assert log_heavy_density(t).exp().detach().numpy() == pytest.approx(slope.numpy(), rel=1e-9)
