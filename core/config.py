@@ -58,9 +58,14 @@ class TransformConfig:
         "Metrics: the circuit's own transforms (log10 or linear), or log1p of UGF and CMRR only",
         choices=("circuit", "log1p"),
     )
-    rows: str = setting(
+    source_rows: str = setting(
+        "measured",
+        "Rows of A that train the regressors: working amplifiers only, or every measured metric",
+        choices=("valid", "measured"),
+    )
+    target_rows: str = setting(
         "valid",
-        "Rows that train the regressors: working amplifiers only, or every measured metric",
+        "Rows of B that train the regressors: working amplifiers only, or every measured metric",
         choices=("valid", "measured"),
     )
 
@@ -81,7 +86,7 @@ class NetworkConfig:
 class StageConfig:
     """What every stage of training has."""
 
-    members: int = setting(5, "Networks trained side by side from different seeds", "", 1, 50)
+    members: int = setting(4, "Networks trained side by side from different seeds", "", 1, 50)
     epochs: int = setting(50, "Passes over the training rows", "epochs", 1, 100_000)
     patience: int = setting(
         0, "Epochs without improvement on rows held out of training; 0: no early stopping",
@@ -152,7 +157,7 @@ class TargetOnlyConfig(HeteroConfig):
     """Stage 3: the same network from scratch on B, the control."""
 
     epochs: int = setting(200, "Passes over B's training rows", "epochs", 1, 100_000)
-    members: int = setting(3, "Networks trained side by side from different seeds", "", 1, 50)
+    members: int = setting(2, "Networks trained side by side from different seeds", "", 1, 50)
 
 
 @dataclass(frozen=True)
@@ -190,10 +195,13 @@ class MdnConfig(StageConfig):
 class EnsembleConfig:
     """How the members are cross-fitted, fused and calibrated."""
 
-    folds: int = setting(5, "Folds of the cross-fitting on B's training rows", "", 2, 20)
+    folds: int = setting(4, "Folds of the cross-fitting on B's training rows", "", 2, 20)
     coverage: float = setting(0.9, "Nominal coverage of the prediction intervals", "", 0.5, 0.999)
     gaussian_process: bool = setting(True, "Add a Gaussian process on features and A-prediction")
-    ridge: bool = setting(True, "Add a ridge regression on A's frozen features")
+    process_rows: int = setting(
+        1500, "Most training rows of B for the Gaussian process; its cost grows with their cube",
+        "rows", 10, 10_000,
+    )  # fmt: skip
     range_margin: float = setting(
         0.05, "Predictions stay within B's training range widened by this share", "", 0.0, 10.0
     )
@@ -336,7 +344,8 @@ def _check(path: str, value: Any, metadata: Mapping[str, Any]) -> None:
 _REFERENCE = (
     "transform.inputs=raw",
     "transform.metrics=log1p",
-    "transform.rows=measured",
+    "transform.source_rows=measured",
+    "transform.target_rows=measured",
     "network.hidden_layers=6",
     "network.hidden_width=512",
     "network.activation=relu",
@@ -360,7 +369,6 @@ _REFERENCE = (
     "mdn.batch_size=128",
     "mdn.epochs=60",
     "ensemble.gaussian_process=false",
-    "ensemble.ridge=false",
     *(
         f"{stage}.{name}"
         for stage in ("baseline", "align", "target_only", "dual_head")
@@ -383,6 +391,7 @@ _QUICK = (
     "dual_head.epochs=20",
     "mdn.epochs=10",
     "mdn.hidden_width=96",
+    "ensemble.gaussian_process=false",
     *(f"{stage}.members=2" for stage in ("baseline", "align")),
     *(f"{stage}.members=1" for stage in ("target_only", "dual_head")),
 )

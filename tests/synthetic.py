@@ -56,7 +56,7 @@ def metrics(sizes: pd.DataFrame, process: str) -> pd.DataFrame:
 
 def collapsed(sizes: pd.DataFrame) -> pd.Series:
     """The designs that do not bias up."""
-    return (sizes["w2"] <= 2.0) & (sizes["ibias"] >= 1.5e-5)
+    return (sizes["w2"] <= 8.0) & (sizes["ibias"] >= 1.5e-5)
 
 
 def write_dataset(

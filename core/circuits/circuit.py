@@ -68,6 +68,8 @@ class Metric:
         decibels: whether people also read it as 20 log10.
         sentinels: values that mean "not measured" in data made elsewhere.
         minimum: values at or below it mean "not measured" in data made elsewhere.
+        working_minimum: at or below it the value is measured, but of no working amplifier.
+        needs: metrics without which this one means nothing.
         floor: the smallest value that makes physical sense as a spec.
         description: what it is and how it is measured.
     """
@@ -79,6 +81,8 @@ class Metric:
     decibels: bool = False
     sentinels: tuple[float, ...] = ()
     minimum: float | None = None
+    working_minimum: float | None = None
+    needs: tuple[str, ...] = ()
     floor: float = 0.0
     description: str = ""
 
@@ -275,7 +279,14 @@ def load_circuit(name: str | Path) -> Circuit:
 
 def _circuit_from_table(table: dict[str, Any], path: Path) -> Circuit:
     metrics = tuple(
-        Metric(**{**row, "sentinels": tuple(row.get("sentinels", ()))}) for row in table["metrics"]
+        Metric(
+            **{
+                **row,
+                "sentinels": tuple(row.get("sentinels", ())),
+                "needs": tuple(row.get("needs", ())),
+            }
+        )
+        for row in table["metrics"]
     )
     netlist_path = path.with_suffix(".cir")
     return Circuit(

@@ -48,21 +48,37 @@ def not_measured(values: np.ndarray, metric: Metric) -> tuple[np.ndarray, list[s
     return why != "", list(why)
 
 
+def not_working(values: np.ndarray, metric: Metric) -> list[str]:
+    """Tell why a measured value (n) is of no working amplifier; empty texts where it may be."""
+    if metric.working_minimum is None:
+        return [""] * len(values)
+    text = f"{metric.name}: not above {metric.working_minimum:g} {metric.unit}"
+    return list(np.where(values <= metric.working_minimum, text, ""))
+
+
 def measured_metrics(metrics: pd.DataFrame, circuit: Circuit) -> tuple[pd.DataFrame, pd.Series]:
     """Blank out what is not a measurement.
 
     Returns:
-        The metrics (n x m) with NaN where not measured, and per row the reasons, joined.
+        The metrics (n x m) with NaN where not measured, and per row the reasons why it is no
+        working amplifier of which everything was measured, joined.
     """
     measured = metrics.copy()
     reasons = pd.Series("", index=metrics.index)
     for metric in circuit.metrics:
         bad, why = not_measured(metrics[metric.name].to_numpy(), metric)
         measured.loc[bad, metric.name] = np.nan
-        text = pd.Series(why, index=metrics.index)
-        glue = np.where((reasons != "") & (text != ""), "; ", "")
-        reasons = reasons + glue + text
+        reasons = _joined(reasons, why)
+        reasons = _joined(reasons, not_working(measured[metric.name].to_numpy(), metric))
+    for metric in circuit.metrics:
+        for needed in metric.needs:
+            measured.loc[measured[needed].isna(), metric.name] = np.nan
     return measured, reasons
+
+
+def _joined(reasons: pd.Series, more: list[str]) -> pd.Series:
+    text = pd.Series(more, index=reasons.index)
+    return reasons + np.where((reasons != "") & (text != ""), "; ", "") + text
 
 
 def quality_findings(dataset: DataSet) -> pd.DataFrame:

@@ -8,24 +8,28 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+import pandas as pd
 import torch
 from torch import Tensor
 
-from core.data import Transforms
 from core.ensemble.calibration import conformal_half_width, temperature_squared
 from core.ensemble.fusion import fuse, metric_weights
 from core.ensemble.members import (
     NETWORK_KINDS,
+    PROCESS,
     find_network,
     has_network,
     network_member,
     out_of_fold,
 )
+from core.ensemble.process_member import fit_process
 from core.ensemble.validity import fit_validity
 from core.errors import InputError
 from core.training.workspace import Workspace
 
-FUSED_KINDS = ("align", "target_only")
+FUSED_KINDS = ("align", "target_only", PROCESS)
+_PLACES = 3000  # Designs anywhere in the design space on which the process's variance is learned.
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,8 @@ def fit_ensemble(work: Workspace) -> None:
         raise InputError(
             "The run holds no trained network yet: train at least the baseline before the ensemble."
         )
+    if work.config.ensemble.gaussian_process and "baseline" in held_out:
+        held_out |= _process_predictions(work)
     y, weight = work.target.y, work.target.weight
     coverage = work.config.ensemble.coverage
     calibrations = {
@@ -78,8 +84,9 @@ def fit_ensemble(work: Workspace) -> None:
         tensors[f"temperature_squared.{name}"] = calibration.temperature_squared
         tensors[f"half_width.{name}"] = calibration.half_width
     tensors["weights"] = weights
+    models = [name for name in calibrations if name != PROCESS]
     tensors |= _known_tensors(work)
-    work.save("ensemble", "ensemble", None, tensors, members=members, models=list(calibrations))
+    work.save("ensemble", "ensemble", None, tensors, members=members, models=models)
     _evaluate(work)
 
 
@@ -131,6 +138,43 @@ def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
     return held_out
 
 
+def _process_predictions(work: Workspace) -> dict[str, HeldOut]:
+    """Fit the Gaussian process and write its checkpoint; its predictions from other folds."""
+    complete = work.target.weight.all(dim=1).cpu()
+    n = int(complete.sum())
+    if n > work.config.ensemble.process_rows:
+        work.log(
+            f"ensemble: no Gaussian process, since {n} rows are more than "
+            f"ensemble.process_rows={work.config.ensemble.process_rows}"
+        )
+        return {}
+    baseline = network_member(find_network(work.folder, work.dataset.circuit.id, "baseline"))
+    x, y = work.target.x.cpu(), work.target.y.cpu()
+    member, (mu, variance) = fit_process(
+        baseline,
+        x[complete],
+        y[complete],
+        work.fold[complete],
+        _anywhere(work),
+        work.seed(PROCESS),
+        work.watcher.batch,
+    )
+    with torch.no_grad():  # Rows that lack a metric were not fitted.
+        all_mu, all_variance = member(x)
+    all_mu[complete], all_variance[complete] = mu, variance
+    work.save(PROCESS, PROCESS, member, rows=n)
+    return {PROCESS: HeldOut(all_mu.to(work.device), all_variance.to(work.device))}
+
+
+def _anywhere(work: Workspace) -> Tensor:
+    """Features of random designs on the grid."""
+    generator = np.random.default_rng(work.seed("anywhere"))
+    variables = work.dataset.circuit.variables
+    return work.transforms.features(
+        pd.DataFrame({v.name: generator.choice(v.grid, _PLACES) for v in variables})
+    )
+
+
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:
     """B's training rows, for searches to start from, and the range that they span."""
     train = work.dataset.train
@@ -157,8 +201,3 @@ def _evaluate(work: Workspace) -> None:
     predictors = {name: load_predictor(work.folder, name) for name in model_names(work.folder)}
     report = evaluate(predictors, work.dataset.validation)
     work.run.write_json("evaluation.json", report.to_dict())
-
-
-def transforms_of(table: dict) -> Transforms:  # type: ignore[type-arg]
-    """Rebuild the transforms from a checkpoint's description."""
-    return Transforms.from_dict(table["transforms"])

@@ -9,6 +9,7 @@ smoother than the circuit itself (the autoregressive idea of Kennedy and O'Hagan
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,11 @@ class Hyperparameters:
     noise: Tensor
     slope: Tensor
 
+    def outputs(self) -> list[Hyperparameters]:
+        """Those of each output."""
+        parts = zip(self.length, self.amplitude, self.noise, self.slope, strict=True)
+        return [Hyperparameters(*part) for part in parts]
+
 
 def kernel(a: Tensor, b: Tensor, length: Tensor, amplitude: Tensor, slope: Tensor) -> Tensor:
     """Matern 5/2 plus linear kernel of n_a x q and n_b x q inputs, without noise.
@@ -52,33 +58,40 @@ def kernel(a: Tensor, b: Tensor, length: Tensor, amplitude: Tensor, slope: Tenso
     Args:
         length: q logs; amplitude, slope: logs.
     """
-    scale = torch.exp(-length)
+    scale = math.sqrt(5.0) * torch.exp(-length)
     u, v = a * scale, b * scale
-    squared = u.square().sum(1)[:, None] + v.square().sum(1)[None] - 2.0 * u @ v.T
-    distance = torch.sqrt(5.0 * squared.clamp(min=0.0) + 1e-12)
-    matern = (1.0 + distance + distance.square() / 3.0) * torch.exp(-distance)
-    linear = a @ b.T + 1.0
-    return torch.exp(2.0 * amplitude) * matern + torch.exp(2.0 * slope) * linear
+    squared = torch.addmm(v.square().sum(1), u, v.T, alpha=-2.0) + u.square().sum(1, keepdim=True)
+    distance = squared.clamp(min=1e-12).sqrt()
+    matern = (1.0 + distance * (1.0 + distance / 3.0)) * torch.exp(-distance)
+    return torch.addmm(
+        torch.exp(2.0 * amplitude) * matern + torch.exp(2.0 * slope),
+        a,
+        b.T * torch.exp(2.0 * slope),
+    )
 
 
-def fit_hyperparameters(inputs: Tensor, y: Tensor) -> Hyperparameters:
+def fit_hyperparameters(
+    inputs: Tensor, y: Tensor, between: Callable[[], None] = lambda: None
+) -> Hyperparameters:
     """Maximise the marginal likelihood (with weak priors) by L-BFGS, output by output.
 
     Args:
         inputs: n x q, standardised, double precision.
         y: n x m, standardised.
+        between: called before each evaluation; may raise to stop.
     """
-    found = torch.stack([_fit_one(inputs, y[:, j]) for j in range(y.shape[1])])
+    found = torch.stack([_fit_one(inputs, y[:, j], between) for j in range(y.shape[1])])
     q = inputs.shape[1]
     return Hyperparameters(found[:, :q], found[:, q], found[:, q + 1], found[:, q + 2])
 
 
-def _fit_one(inputs: Tensor, y: Tensor) -> Tensor:
+def _fit_one(inputs: Tensor, y: Tensor, between: Callable[[], None]) -> Tensor:
     n, q = inputs.shape
     start = np.r_[np.full(q, math.log(_START_LENGTH)), 0.0, _START_LOG_NOISE, -1.0]
     bounds = [_BOUNDS["length"]] * q + [_BOUNDS[k] for k in ("amplitude", "noise", "slope")]
 
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
+        between()
         logs = torch.tensor(values, requires_grad=True)
         loss = _negative_log_posterior(inputs, y, logs) / n
         if not torch.isfinite(loss):
@@ -118,29 +131,24 @@ class GaussianProcess:
         covariance = torch.stack(
             [
                 kernel(inputs, inputs, h.length, h.amplitude, h.slope) + _noise(len(y), h.noise)
-                for h in self._outputs()
+                for h in self.hyperparameters.outputs()
             ]
         )
         self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(covariance))  # m x n x n
         self.alpha = (self.inverse @ y.T.unsqueeze(-1)).squeeze(-1)  # m x n
 
-    def _outputs(self) -> list[Hyperparameters]:
-        h = self.hyperparameters
-        parts = zip(h.length, h.amplitude, h.noise, h.slope, strict=True)
-        return [Hyperparameters(*part) for part in parts]
-
     def mean(self, inputs: Tensor) -> Tensor:
         """Posterior mean, r x m, at r x q inputs."""
         columns = [
             kernel(inputs, self.inputs, h.length, h.amplitude, h.slope) @ self.alpha[j]
-            for j, h in enumerate(self._outputs())
+            for j, h in enumerate(self.hyperparameters.outputs())
         ]
         return torch.stack(columns, 1)
 
     def variance(self, inputs: Tensor) -> Tensor:
         """Posterior variance with noise, r x m."""
         columns = []
-        for j, h in enumerate(self._outputs()):
+        for j, h in enumerate(self.hyperparameters.outputs()):
             cross = kernel(inputs, self.inputs, h.length, h.amplitude, h.slope)
             own = torch.exp(2 * h.amplitude) + torch.exp(2 * h.slope) * (
                 inputs.square().sum(1) + 1.0

@@ -12,6 +12,7 @@ from core.models import AlignHeteroMLP, Checkpoint, DualHeadMLP, load_checkpoint
 from core.models.combine import combine_members
 from core.models.stored import build, tensors_of
 
+PROCESS = "gaussian_process"
 NETWORK_KINDS = ("baseline", "align", "target_only", "dual_head")
 _PATTERNS = {
     "baseline": "{circuit}_baseline",

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from core.circuits import Circuit
 from core.data import DomainTable, Transforms
 from core.ensemble.fusion import fuse
-from core.ensemble.members import find_network, network_member
+from core.ensemble.members import PROCESS, find_network, network_member
+from core.ensemble.process_member import ProcessMember
 from core.ensemble.validity import ValidityClassifier
 from core.errors import CheckpointError, InputError, suggest
-from core.models import Checkpoint, load_checkpoint
+from core.models import Checkpoint, fill, load_checkpoint
 from core.models.stored import tensors_of
 from core.training.run_store import RunStore
 
@@ -160,13 +161,15 @@ def load_predictor(run_folder: str | Path, model: str = "ensemble") -> Predictor
     circuit, ensemble = _open(folder)
     if model not in ensemble.metadata["models"]:
         raise CheckpointError(
-            f'Run "{folder}" has no model "{model}": it has {", ".join(ensemble.metadata["models"])}.'
+            f'Run "{folder}" has no model "{model}": it has '
+            f"{', '.join(ensemble.metadata['models'])}."
         )
     try:
         return _assemble(folder, circuit, ensemble, model)
     except (KeyError, TypeError, RuntimeError) as error:
         raise CheckpointError(
-            f'Checkpoint "{ensemble.path}" does not fit ({type(error).__name__}: {error}): train again.'
+            f'Checkpoint "{ensemble.path}" does not fit ({type(error).__name__}: {error}): '
+            "train again."
         ) from error
 
 
@@ -197,9 +200,7 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
     squared = tensors_of(ensemble, "temperature_squared")
     names = list(ensemble.metadata["members"]) if model == "ensemble" else [model]
-    members = [network_member(_matching(folder, circuit, ensemble, name)) for name in names]
-    for member in members:
-        member.requires_grad_(False)
+    members = [_member(folder, circuit, ensemble, name) for name in names]
 
     def single(x: Tensor) -> tuple[Tensor, Tensor]:
         mu, variance = members[0](x)
@@ -215,9 +216,22 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
     return fused if model == "ensemble" else single
 
 
-def _matching(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) -> Checkpoint:
-    """A member's checkpoint, trained with the same transforms and data as the ensemble."""
-    checkpoint = find_network(folder, circuit.id, name)
+def _member(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) -> nn.Module:
+    """A member, trained with the same transforms and data as the ensemble, frozen."""
+    if name != PROCESS:
+        checkpoint = _matching(find_network(folder, circuit.id, name), ensemble)
+        return network_member(checkpoint).requires_grad_(False)
+    baseline = network_member(_matching(find_network(folder, circuit.id, "baseline"), ensemble))
+    stored = load_checkpoint(folder, f"{circuit.id}_{PROCESS}", circuit.id, PROCESS)
+    tensors = tensors_of(_matching(stored, ensemble), "model")
+    n, q = tensors["inputs"].shape
+    with torch.random.fork_rng():
+        member = ProcessMember(baseline.requires_grad_(False), n, q, len(tensors["alpha"]))
+    fill(member, Checkpoint(stored.path, tensors, stored.metadata))
+    return member.eval().requires_grad_(False)
+
+
+def _matching(checkpoint: Checkpoint, ensemble: Checkpoint) -> Checkpoint:
     for part in ("fingerprint", "transforms"):
         if checkpoint.metadata.get(part) != ensemble.metadata.get(part):
             raise CheckpointError(

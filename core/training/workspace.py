@@ -81,14 +81,14 @@ class Workspace:
     def source(self) -> Pairs:
         """A."""
         return make_pairs(
-            self.dataset.source, self.transforms, self.config.transform.rows, self.device
+            self.dataset.source, self.transforms, self.config.transform.source_rows, self.device
         )
 
     @cached_property
     def target(self) -> Pairs:
         """B's training rows."""
         return make_pairs(
-            self.dataset.train, self.transforms, self.config.transform.rows, self.device
+            self.dataset.train, self.transforms, self.config.transform.target_rows, self.device
         )
 
     @cached_property

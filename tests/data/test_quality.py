@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from core.circuits import load_circuit
 from core.data import load_dataset, quality_findings
-from core.data.quality import not_measured, repeated_extreme
+from core.data.quality import measured_metrics, not_measured, repeated_extreme
 from tests.synthetic import collapsed, write_dataset
 
 CIRCUIT = load_circuit("5t_opamp")
@@ -47,6 +48,30 @@ def test_sentinels_and_values_not_above_the_minimum_are_not_measured():
     assert "failed measurement" in why[1]
     assert "not above 0" in why[2]
     assert why[0] == ""
+
+
+def test_a_gain_below_one_is_measured_but_of_no_working_amplifier():
+    table = pd.DataFrame(
+        {
+            "slewrate_pos": [1e6, 1e6],
+            "dc_gain": [100.0, 0.5],
+            "ugf": [1e6, 1e11],
+            "phase_margin": [60.0, 33.0],
+            "cmrr": [1e3, 2.0],
+        }
+    )
+    measured, reasons = measured_metrics(table, CIRCUIT)
+    assert reasons[0] == ""
+    assert "dc_gain: not above 1" in reasons[1]
+    assert measured.loc[1, "dc_gain"] == 0.5
+    assert np.isnan(measured.loc[1, "ugf"])
+
+
+def test_a_metric_falls_with_the_one_that_it_needs():
+    table = pd.DataFrame([[1e6, 100.0, 1e11, 60.0, 1e3]], columns=CIRCUIT.metric_names)
+    measured, _ = measured_metrics(table, CIRCUIT)
+    assert np.isnan(measured.loc[0, "phase_margin"])
+    assert measured.loc[0, "cmrr"] == 1e3
 
 
 def test_the_collapsed_corner_is_found_as_not_valid(tmp_path):
