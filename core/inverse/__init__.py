@@ -1,10 +1,18 @@
 """Inverse design: specifications of process B in, sizes on the manufacturing grid out."""
 
 from core.inverse.closed_loop import Campaign, design_until
+from core.inverse.corners import (
+    Condition,
+    CornerTable,
+    simulate_corners,
+    standard_conditions,
+    tightened,
+)
 from core.inverse.flags import parse_band, parse_numbers, specification_from_flags
 from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Specification, Tie
 from core.inverse.guidance import Guidance, guide
 from core.inverse.outputs import report, write_outputs
+from core.inverse.pareto import pareto_front
 from core.inverse.pools import SearchSettings
 from core.inverse.reference import ReferenceSettings
 from core.inverse.sampling import mdn_sampler, sample_sizings
@@ -17,6 +25,8 @@ from core.inverse.workbench import Workbench, prepare
 
 __all__ = [
     "Campaign",
+    "Condition",
+    "CornerTable",
     "DesignResult",
     "Goal",
     "GoalKind",
@@ -36,6 +46,7 @@ __all__ = [
     "judge",
     "load_specification",
     "mdn_sampler",
+    "pareto_front",
     "parse_band",
     "parse_numbers",
     "prepare",
@@ -43,8 +54,11 @@ __all__ = [
     "report",
     "sample_sizings",
     "sensitivities",
+    "simulate_corners",
     "specification_from_flags",
     "spice_oracle",
+    "standard_conditions",
+    "tightened",
     "verify",
     "write_outputs",
 ]
