@@ -50,11 +50,15 @@ class Bench:
         load: capacitor at the output, F.
         common_mode: DC voltage of both inputs, V.
         step: height of the step at the buffer's input, V, centred on the common mode.
+        cmrr_frequency: where CMRR is read off the sweeps, Hz. At DC the common-mode gain of
+            perfectly matched devices passes through zero and CMRR through infinity between two
+            neighbouring designs; at a stated frequency capacitances keep it finite.
     """
 
     load: float
     common_mode: float
     step: float
+    cmrr_frequency: float
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,7 @@ def bench(circuit: Circuit, conditions: Conditions) -> Bench:
             load=float(table["load"]),
             common_mode=float(table["common_mode"]) * conditions.supply,
             step=float(table["step"]) * conditions.supply,
+            cmrr_frequency=float(table["cmrr_frequency"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(

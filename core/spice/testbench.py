@@ -109,7 +109,8 @@ class _Bench:
         self._judge_operating_point(point, found)
         frequency, response = sweep["frequency"].real, sweep["out1"]
         loop = open_loop(frequency, response)
-        cmrr = common_mode_rejection(complex(response[0]), complex(sweep["out2"][0]))
+        place = int(np.abs(frequency - bench(self.circuit, self.conditions).cmrr_frequency).argmin())
+        cmrr = common_mode_rejection(complex(response[place]), complex(sweep["out2"][place]))
         found.loop = {"frequency": frequency, "response": response}
         found.metrics.update(
             dc_gain=loop.dc_gain, ugf=loop.ugf, phase_margin=loop.phase_margin, cmrr=cmrr
