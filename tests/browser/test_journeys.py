@@ -1,0 +1,92 @@
+"""What a designer does: specs, candidates, SPICE, download; training, curves, cancel."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from benchmarks.browser import settled, visit
+from core.training.run_store import RunState, RunStore
+from tests.processes import until
+
+pytestmark = pytest.mark.browser
+QUERY = "data=data:+small&run=run:+tiny"
+
+
+def pick(page, label, option):
+    """Choose an option of a select box by its labels."""
+    page.get_by_label(label, exact=True).click()
+    page.get_by_role("option", name=option, exact=True).click()
+    settled(page)
+
+
+def typed(page, label, text):
+    """Type a value into a field and commit it."""
+    field = page.get_by_label(label, exact=True)
+    field.fill(text)
+    field.press("Enter")
+    settled(page)
+
+
+def test_from_a_first_visit_to_verified_candidate_and_netlist(page, base):
+    visit(page, base, "overview", QUERY)
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Design", exact=True).click()
+    settled(page)
+    pick(page, "Goal of DC gain", "ignore")
+    typed(page, "UGF, value", "1 MHz")
+    expect(page).to_have_url(re.compile(r"spec=.*ugf\+min\+1e%2B06"))
+    pick(page, "Process B", "gf180mcu")
+    page.get_by_role("button", name="Verify in SPICE").click()
+    expect(page.get_by_text("Bode plot")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    with page.expect_download() as netlist:
+        page.get_by_role("button", name="Netlist").click()
+    assert "gf180" in netlist.value.path().read_text().lower()
+    with page.expect_download() as table:
+        page.get_by_role("button", name="CSV").click()
+    lines = table.value.path().read_text().splitlines()
+    assert lines[0].startswith("w1,w2,w3,l1,l2,l3,ibias,")
+    assert len(lines) == 11
+
+
+def test_a_slider_moved_by_keys_changes_specs_and_link(page, base):
+    visit(page, base, "design", QUERY)
+    thumb = page.locator(".st-key-design_5t_opamp_dc_gain_slider_1").get_by_role("slider")
+    before = thumb.get_attribute("aria-valuetext")
+    old = page.url
+    thumb.focus()
+    thumb.press("ArrowRight")
+    expect(thumb).not_to_have_attribute("aria-valuetext", before or "")
+    expect(page).not_to_have_url(old)
+    settled(page)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_link_reproduces_the_specification(page, base):
+    visit(page, base, "design", QUERY + "&spec=ugf+range+1e%2B06..3e%2B06;dc_gain+max+300")
+    expect(page.get_by_label("UGF, from", exact=True)).to_have_value("1 MHz")
+    expect(page.get_by_label("UGF, to", exact=True)).to_have_value("3 MHz")
+    expect(page.get_by_label("DC gain, value", exact=True)).to_have_value("49.5 dB")
+
+
+def test_a_training_is_launched_its_curves_move_and_it_is_cancelled(page, base, workspace):
+    visit(page, base, "training", QUERY)
+    typed(page, "Name", "in the browser")
+    page.get_by_role("radio", name="quick").or_(page.get_by_role("button", name="quick")).click()
+    settled(page)
+    page.get_by_role("button", name="Start training").click()
+    run_folder = workspace / "runs" / "in the browser"
+    chart = page.get_by_test_id("stVegaLiteChart")
+    expect(chart).to_be_visible(timeout=120_000)
+    expect(page.get_by_role("progressbar").first).to_be_visible()
+    run = RunStore(run_folder)
+    seen = len(run.events())
+    until(lambda: len(run.events()) > seen, timeout=120)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("cancelled", exact=False).first).to_be_visible(timeout=60_000)
+    assert run.status().state == RunState.CANCELLED
+    page.reload()
+    settled(page)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
