@@ -1,6 +1,7 @@
 """Inverse design: specifications of process B in, sizes on the manufacturing grid out."""
 
 from core.inverse.closed_loop import Campaign, design_until
+from core.inverse.corner_design import CornerDesign, design_for_corners
 from core.inverse.corners import (
     Condition,
     CornerTable,
@@ -11,6 +12,7 @@ from core.inverse.corners import (
 from core.inverse.flags import parse_band, parse_numbers, specification_from_flags
 from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Specification, Tie
 from core.inverse.guidance import Guidance, guide
+from core.inverse.mismatch_yield import MismatchYield, simulate_yield
 from core.inverse.outputs import report, write_outputs
 from core.inverse.pareto import pareto_front
 from core.inverse.pools import SearchSettings
@@ -26,11 +28,13 @@ from core.inverse.workbench import Workbench, prepare
 __all__ = [
     "Campaign",
     "Condition",
+    "CornerDesign",
     "CornerTable",
     "DesignResult",
     "Goal",
     "GoalKind",
     "Guidance",
+    "MismatchYield",
     "Objective",
     "ReferenceSettings",
     "Requirement",
@@ -41,6 +45,7 @@ __all__ = [
     "Verification",
     "Workbench",
     "design",
+    "design_for_corners",
     "design_until",
     "guide",
     "judge",
@@ -55,6 +60,7 @@ __all__ = [
     "sample_sizings",
     "sensitivities",
     "simulate_corners",
+    "simulate_yield",
     "specification_from_flags",
     "spice_oracle",
     "standard_conditions",
