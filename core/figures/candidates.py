@@ -164,12 +164,13 @@ def parallel_coordinates(
                 "cmax": 1,
             },
             dimensions=dimensions,
+            labelangle=-12,
             labelfont={"size": 11, "color": style.MUTED},
             tickfont={"size": 10, "color": style.MUTED},
             rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
         )
     )
-    return style.laid_out(figure, height, margin={"l": 50, "r": 40, "t": 40, "b": 16})
+    return style.laid_out(figure, height, margin={"l": 50, "r": 40, "t": 52, "b": 16})
 
 
 def trade_off(

@@ -107,10 +107,10 @@ class SpecPanel:
         goals = {name: Goal(name, GoalKind.IGNORE) for name in names}
         goals |= {goal.quantity: goal for goal in wanted.goals}
         st.session_state[self.state] = goals
-        for name, (low, high) in wanted.limits.items():
-            grid = self.circuit.variable(name).grid.tolist()
-            ends = (nearest(grid, low), nearest(grid, high))
-            st.session_state[f"design_limit_{self.circuit.id}_{name}"] = ends
+        st.session_state[f"{self.state}_limits"] = {
+            name: tuple(nearest(self.circuit.variable(name).grid.tolist(), end) for end in ends)
+            for name, ends in wanted.limits.items()
+        }
 
     def _on_stops(self, specification: Specification) -> Specification:
         """Move every bound to the nearest stop of its slider."""
@@ -281,18 +281,16 @@ class SpecPanel:
         self._set(name, replace(self.goals[name], weight=st.session_state[key]))
 
     def _limits(self) -> dict[str, tuple[float, float]]:
-        limits = {}
+        start, limits = st.session_state[f"{self.state}_limits"], {}
         for variable in self.circuit.variables:
             quantity: Quantity = self.shown[variable.name]
             grid = variable.grid.tolist()
-            key = f"design_limit_{self.circuit.id}_{variable.name}"
-            if key not in st.session_state:
-                st.session_state[key] = (grid[0], grid[-1])
             low, high = st.select_slider(
                 f"{quantity.label}: {quantity.help}",
                 grid,
+                value=start.get(variable.name, (grid[0], grid[-1])),
                 format_func=quantity.text,
-                key=key,
+                key=f"design_limit_{self.circuit.id}_{variable.name}",
                 persist_state="session",
             )
             if (low, high) != (grid[0], grid[-1]):

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -14,18 +13,12 @@ import pytest
 from core.errors import InputError
 from core.training import jobs
 from core.training.jobs import TrainingRequest
+from core.training.processes import NICENESS
 from core.training.run_store import LAUNCH, LOG, STATUS, RunState, RunStore
+from tests.processes import until
 
 OBEDIENT = "import time; print(1, flush=True); time.sleep(120)"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + OBEDIENT
-
-
-def until(condition, timeout=30.0):
-    """Wait for a condition that another process brings about."""
-    end = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < end, "the other process did not get there in time"
-        time.sleep(0.02)
 
 
 def has_ended(run):
@@ -83,7 +76,7 @@ def test_a_launched_process_leads_its_own_session_at_low_priority(tmp_path):
     launched = run.read_json(LAUNCH)
     try:
         process = psutil.Process(launched["pid"])
-        assert process.nice() == jobs.NICENESS
+        assert process.nice() == NICENESS
     except psutil.Error:
         pytest.skip("the process has already ended")
     until(lambda: has_ended(run))

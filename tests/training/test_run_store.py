@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 
 import pytest
 
@@ -20,17 +18,12 @@ from core.training.run_store import (
     RunStore,
     list_runs,
 )
+from tests.processes import a_process_that_is_gone
 
 
 @pytest.fixture
 def store(tmp_path):
     return RunStore.create(tmp_path / "run", {"circuit": "5t_opamp", "seed": 42})
-
-
-def a_process_that_is_gone() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
 
 
 def write_status(store, **values):

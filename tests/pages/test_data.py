@@ -1,0 +1,60 @@
+"""The Data page and its states."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.pages.conftest import texts
+
+PAGE = "pages/learn/data.py"
+
+
+def test_without_data_it_says_what_to_do(empty_workspace, open_page):
+    assert "No data set yet" in texts(open_page(PAGE))
+
+
+def test_a_fault_in_the_data_is_shown_at_its_place(workspace, open_page):
+    path = workspace / "uploads" / "5t_opamp" / "small" / "target" / "target_targets.csv"
+    lines = path.read_text().splitlines()
+    cells = lines[3].split(",")
+    cells[2] = "fast"
+    path.write_text("\n".join([*lines[:3], ",".join(cells), *lines[4:]]))
+    said = texts(open_page(PAGE))
+    assert "target_targets.csv" in said
+    assert "fast" in said
+
+
+def test_counts_of_both_processes_are_shown(workspace, open_page):
+    values = {metric.label: metric.value for metric in open_page(PAGE).metric}
+    assert values["Process A"] == "400 designs"
+    assert values["Process B"] == "120 designs"
+    assert values["B: training / held out"] == "96 / 24"
+
+
+def test_every_metric_and_variable_has_a_distribution(workspace, open_page):
+    assert len(open_page(PAGE).get("plotly_chart")) == 5 + 7
+
+
+@pytest.mark.parametrize("scale", ["log", "linear"])
+def test_both_axes_work_with_failed_designs_too(workspace, open_page, scale):
+    app = open_page(PAGE)
+    app.get_by_key("data_scale").set_value(scale)
+    app.toggle(key="data_valid").set_value(False).run()
+    assert not app.exception
+
+
+@pytest.mark.parametrize("tab", ["Drift", "Correlations", "Scatter", "Quality"])
+def test_every_tab_opens(workspace, open_page, tab):
+    assert not open_page(PAGE, data_tab=tab).exception
+
+
+def test_drift_lists_every_column_with_a_verdict(workspace, open_page):
+    table = open_page(PAGE, data_tab="Drift").dataframe[0].value
+    assert len(table) == 12
+    assert table.loc["w1", "verdict"] == "same distribution"
+    assert table.loc["dc_gain", "verdict"] != "same distribution"
+
+
+def test_quality_names_the_sentinel(workspace, open_page):
+    table = open_page(PAGE, data_tab="Quality").dataframe[0].value
+    assert table.loc[table["column"] == "ugf", "finding"].str.contains("1e\\+11").all()

@@ -1,0 +1,144 @@
+"""The Design page and its states."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.inverse import GoalKind
+from tests.pages.conftest import texts
+
+PAGE = "pages/use/design.py"
+KEY = "design_5t_opamp_"
+
+
+def with_spec(open_page, text):
+    """Open the page by a link that carries a specification."""
+    app = open_page("pages/start/overview.py")
+    app.query_params["spec"] = text
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    return app
+
+
+def test_without_a_run_it_links_to_training(empty_workspace, open_page):
+    assert "No trained run yet" in texts(open_page(PAGE))
+
+
+def test_a_first_visit_shows_ten_candidates_for_reachable_specs(workspace, open_page):
+    app = open_page(PAGE)
+    table = app.dataframe[0].value
+    assert len(table) == 10
+    assert (table["P(all)"] > 0.5).any()
+    assert "known designs meet all requirements" in texts(app)
+
+
+def test_what_is_not_simulated_carries_the_mark(workspace, open_page):
+    app = open_page(PAGE)
+    verdicts = app.dataframe[1].value["Verdict*"]
+    assert all(text == "" or text.split()[0] in ("PASS*", "FAIL*") for text in verdicts)
+    assert "predicted by the model, not simulated yet" in texts(app)
+
+
+def test_the_specification_stands_in_the_url(workspace, open_page):
+    app = open_page(PAGE)
+    assert "ugf min" in app.query_params["spec"]
+
+
+def test_a_link_brings_its_specification(workspace, open_page):
+    app = with_spec(open_page, "ugf range 1e6..3e6 w0.5;dc_gain maximize")
+    sheet = app.dataframe[1].value
+    assert sheet.loc["UGF", "Spec"] == "1 MHz to 3 MHz"
+    assert sheet.loc["DC gain", "Spec"] == "as large as possible"
+    assert sheet.loc["CMRR", "Spec"] == "–"
+
+
+def test_a_broken_link_falls_back_and_says_so(workspace, open_page):
+    app = with_spec(open_page, "ugf above 1e6")
+    assert "cannot be read" in texts(app)
+    assert len(app.dataframe[0].value) == 10
+
+
+def test_an_impossible_spec_names_itself_and_the_nearest_value(workspace, open_page):
+    said = texts(with_spec(open_page, "slewrate_pos min 2.5e8;dc_gain min 20"))
+    assert "Slew rate at least" in said
+    assert "250 V/us" in said
+
+
+def test_a_typed_value_becomes_the_spec(workspace, open_page):
+    app = open_page(PAGE)
+    app.text_input(key=f"{KEY}ugf_value").set_value("2.5M").run()
+    assert app.dataframe[1].value.loc["UGF", "Spec"] == "at least 2.5 MHz"
+
+
+def test_decibels_and_ratios_can_both_be_typed(workspace, open_page):
+    app = open_page(PAGE)
+    app.text_input(key=f"{KEY}dc_gain_value").set_value("40 dB").run()
+    assert "dc_gain min 100" in app.query_params["spec"]
+    app.text_input(key=f"{KEY}dc_gain_value").set_value("200 V/V").run()
+    assert "dc_gain min 200" in app.query_params["spec"]
+
+
+def test_a_typed_word_is_refused_and_the_old_value_stays(workspace, open_page):
+    app = open_page(PAGE)
+    before = app.query_params["spec"]
+    app.text_input(key=f"{KEY}ugf_value").set_value("fast").run()
+    assert '"fast" is no number' in texts(app)
+    assert app.query_params["spec"] == before
+
+
+def test_a_moved_slider_solves_again(workspace, open_page):
+    app = open_page(PAGE)
+    ratio = float(f"{10 ** (30.5 / 20):.9g}")
+    app.select_slider(key=f"{KEY}dc_gain_slider_1").set_value(ratio).run()
+    assert not app.exception
+    assert app.dataframe[1].value.loc["DC gain", "Spec"] == "at least 30.5 dB"
+
+
+@pytest.mark.parametrize("kind", list(GoalKind))
+def test_every_kind_of_goal_works(workspace, open_page, kind):
+    app = open_page(PAGE)
+    app.selectbox(key=f"{KEY}ugf_kind").set_value(kind).run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) > 0
+
+
+def test_nothing_but_ignored_goals_is_a_fault_in_words(workspace, open_page):
+    app = open_page(PAGE)
+    for name in ("slewrate_pos", "dc_gain", "ugf", "phase_margin", "cmrr"):
+        app.selectbox(key=f"{KEY}{name}_kind").set_value(GoalKind.IGNORE).run()
+    assert not app.exception
+    assert "Every goal is ignore" in texts(app)
+
+
+def test_limits_on_a_size_hold_for_every_candidate(workspace, open_page):
+    app = open_page(PAGE)
+    app.select_slider(key="design_limit_5t_opamp_l1").set_range(1.0, 1.0).run()
+    assert not app.exception
+    assert (app.dataframe[0].value["L1 [um]"] == 1.0).all()
+
+
+def test_reset_goes_back_to_the_first_specification(workspace, open_page):
+    app = open_page(PAGE)
+    first = app.query_params["spec"]
+    app.text_input(key=f"{KEY}ugf_value").set_value("1M").run()
+    assert app.query_params["spec"] != first
+    app.button(key="design_reset").click().run()
+    assert app.query_params["spec"] == first
+
+
+def test_spice_stands_beside_the_prediction_with_its_verdict(workspace, open_page):
+    app = open_page(PAGE)
+    assert app.button(key="design_verify").disabled  # The data do not name their process.
+    app.get_by_key("design_process_tiny").set_value("gf180mcu").run()
+    app.button(key="design_verify").click().run()
+    assert not app.exception
+    sheet = app.dataframe[1].value
+    assert all(
+        text == "" or text.split()[0].strip(":") in ("PASS", "FAIL") for text in sheet["Verdict"]
+    )
+    assert len(app.get("plotly_chart")) == 2
+
+
+@pytest.mark.parametrize("tab", ["What if", "All candidates"])
+def test_every_tab_opens(workspace, open_page, tab):
+    assert not open_page(PAGE, design_tab=tab).exception

@@ -1,0 +1,46 @@
+"""The Ensemble page and its states."""
+
+from __future__ import annotations
+
+import pytest
+
+from core.training.run_store import RunStore
+from tests.pages.conftest import texts
+
+PAGE = "pages/learn/ensemble.py"
+
+
+def test_without_a_run_it_links_to_training(empty_workspace, open_page):
+    assert "No trained run yet" in texts(open_page(PAGE))
+
+
+def test_a_run_without_results_says_its_state(workspace, open_page):
+    (workspace / "runs" / "tiny" / "evaluation.json").unlink()
+    assert "has no results yet" in texts(open_page(PAGE))
+
+
+def test_a_damaged_checkpoint_is_named(workspace, open_page):
+    (workspace / "runs" / "tiny" / "5t_opamp_ensemble.safetensors").write_bytes(b"junk")
+    assert "5t_opamp_ensemble.safetensors" in texts(open_page(PAGE))
+
+
+def test_accuracy_lists_every_model_and_metric_as_evaluated(workspace, open_page):
+    table = open_page(PAGE).dataframe[0].value
+    evaluation = RunStore(workspace / "runs" / "tiny").read_json("evaluation.json")
+    assert list(table.index) == list(evaluation["models"])
+    assert list(table.columns) == ["Slew rate", "DC gain", "UGF", "Phase margin", "CMRR"]
+    error = evaluation["models"]["align"]["metrics"]["ugf"]["median_relative_error"]
+    assert table.loc["align", "UGF"] == f"{100 * error:.3g} %"
+
+
+@pytest.mark.parametrize("tab", ["Parity", "Calibration", "Fusion", "Worst designs", "Sensitivity"])
+def test_every_tab_opens(workspace, open_page, tab):
+    app = open_page(PAGE, ensemble_tab=tab)
+    assert not app.exception
+    assert app.get("plotly_chart") or app.dataframe
+
+
+def test_plots_without_the_data_say_why(workspace, open_page):
+    store = RunStore(workspace / "runs" / "tiny")
+    store.write_json("config.json", {**store.config(), "data": str(workspace / "gone")})
+    assert open_page(PAGE, ensemble_tab="Parity").error[0].value

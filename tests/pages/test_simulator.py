@@ -1,0 +1,54 @@
+"""The Simulator page and its states."""
+
+from __future__ import annotations
+
+import pytest
+
+from pages.shell import spice
+from tests.pages.conftest import texts
+
+PAGE = "pages/use/simulator.py"
+
+
+def test_both_processes_are_simulated_side_by_side(workspace, open_page):
+    app = open_page(PAGE)
+    table = app.dataframe[0].value
+    assert list(table.index)[-1] == "Supply current"
+    assert table.shape == (6, 2)
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_a_design_from_another_page_is_taken_over(workspace, open_page):
+    sizes = {"w1": 12.0, "w2": 7.5, "w3": 30.0, "l1": 1.0, "l2": 2.0, "l3": 0.5, "ibias": 1e-5}
+    app = open_page(PAGE, simulator_design=sizes)
+    assert app.get_by_key("simulator_5t_opamp_w1").value == 12.0
+    assert app.get_by_key("simulator_5t_opamp_l2").value == 2.0
+
+
+def test_corner_and_temperature_change_the_result(workspace, open_page):
+    app = open_page(PAGE)
+    before = app.dataframe[0].value
+    app.get_by_key("simulator_corner").set_value("ss")
+    app.number_input(key="simulator_temperature").set_value(125.0).run()
+    assert not app.exception
+    assert not app.dataframe[0].value.equals(before)
+
+
+def test_no_process_chosen_asks_for_one(workspace, open_page):
+    app = open_page(PAGE)
+    app.get_by_key("simulator_processes").set_value([]).run()
+    assert "Pick at least one process" in texts(app)
+
+
+def test_without_an_engine_it_says_how_to_get_one(workspace, open_page, monkeypatch):
+    monkeypatch.setattr(spice, "engines", list)
+    assert "No SPICE engine works here" in texts(open_page(PAGE))
+
+
+@pytest.mark.parametrize("circuit", ["5t_opamp", "two_stage_opamp"])
+def test_every_circuit_can_be_simulated(workspace, open_page, circuit):
+    app = open_page("pages/start/overview.py")
+    app.selectbox(key="circuit").set_value(circuit).run()
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == 6

@@ -1,0 +1,121 @@
+"""The Training page and its states."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from core.training import jobs
+from core.training.run_store import STATUS, RunState, RunStore
+from tests.pages.conftest import texts
+from tests.processes import a_process_that_is_gone, until
+
+PAGE = "pages/learn/training.py"
+
+
+def test_without_a_run_it_tells_how_to_start_one(empty_workspace, open_page):
+    app = open_page(PAGE)
+    assert "No run yet" in texts(app)
+    assert app.button(key="training_start").disabled  # There is no data set to train on.
+
+
+@pytest.mark.parametrize(
+    ("state", "word"),
+    [
+        (RunState.DONE, "done"),
+        (RunState.FAILED, "failed"),
+        (RunState.CANCELLED, "cancelled"),
+        (RunState.RUNNING, "running"),
+        (RunState.QUEUED, "queued"),
+    ],
+)
+def test_every_state_is_shown_by_its_word(workspace, open_page, state, word):
+    RunStore(workspace / "runs" / "tiny").set_status(state, message="because")
+    app = open_page(PAGE)
+    assert f": {word}]" in texts(app)
+    assert len(app.get("vega_lite_chart")) == 1
+
+
+def test_a_run_whose_process_is_gone_can_be_resumed(workspace, open_page):
+    store = RunStore(workspace / "runs" / "tiny")
+    store.set_status(RunState.RUNNING)
+    table = json.loads((store.folder / STATUS).read_text())
+    store.write_json(STATUS, {**table, "pid": a_process_that_is_gone()})
+    app = open_page(PAGE)
+    assert ": lost]" in texts(app)
+    assert app.button(key="training_resume")
+
+
+def test_stages_show_what_they_took(workspace, open_page):
+    said = texts(open_page(PAGE))
+    for stage in ("baseline", "align", "target only", "dual head", "mdn", "ensemble"):
+        assert f"check: {stage} ·" in said
+
+
+def test_a_changed_setting_is_named_as_the_command_line_takes_it(workspace, open_page):
+    app = open_page(PAGE)
+    app.number_input(key="training_default_align.epochs").set_value(7).run()
+    assert "`align.epochs=7`" in texts(app)
+
+
+def test_every_setting_has_an_input_with_bounds(workspace, open_page):
+    from core.config import describe
+
+    app = open_page(PAGE)
+    keys = {
+        widget.key for kind in ("number_input", "selectbox", "toggle") for widget in app.get(kind)
+    }
+    assert {f"training_default_{row.path}" for row in describe()} <= keys
+
+
+def test_presets_bring_their_own_values(workspace, open_page):
+    app = open_page(PAGE)
+    app.get_by_key("training_preset").set_value("reference").run()
+    assert app.number_input(key="training_reference_align.lambda_coral").value == 0.05
+
+
+def test_a_run_is_launched_watched_and_cancelled(workspace, open_page):
+    app = open_page(PAGE)
+    app.text_input(key="training_name").set_value("mine")
+    app.get_by_key("training_preset").set_value("quick").run()
+    app.button(key="training_start").click().run()
+    assert not app.exception
+    run = RunStore(workspace / "runs" / "mine")
+    assert "mine" in texts(app)
+    until(run.events, timeout=120)
+    app.run()
+    assert not app.exception
+    app.button(key="training_cancel").click().run()
+    until(lambda: jobs.pursue_cancel(run) or run.status().state.is_finished(), timeout=60)
+    assert run.status().state == RunState.CANCELLED
+    app.run()
+    assert ": cancelled]" in texts(app)
+
+
+def test_a_second_launch_beyond_the_cap_is_refused_in_words(workspace, open_page, monkeypatch):
+    monkeypatch.setattr(jobs, "MOST_AT_ONCE", 0)
+    app = open_page(PAGE)
+    app.button(key="training_start").click().run()
+    assert "at most 0 training runs" in texts(app)
+
+
+def test_a_run_is_renamed_and_deleted(workspace, open_page):
+    app = open_page(PAGE)
+    app.text_input(key="training_rename_tiny").set_value("best").run()
+    app.button(key="training_rename").click().run()
+    assert not app.exception
+    assert (workspace / "runs" / "best").is_dir()
+    app.button(key="training_delete").click().run()
+    assert not app.exception
+    assert not (workspace / "runs" / "best").exists()
+
+
+def test_several_runs_are_drawn_over_each_other(workspace, open_page):
+    import shutil
+
+    shutil.copytree(workspace / "runs" / "tiny", workspace / "runs" / "twin")
+    app = open_page(PAGE)
+    app.multiselect(key="training_runs").set_value(["tiny", "twin"]).run()
+    assert not app.exception
+    assert "twin" in app.get("vega_lite_chart")[0].proto.spec or app.get("vega_lite_chart")
