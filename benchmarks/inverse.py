@@ -211,11 +211,11 @@ def _simulated(bench: Bench, spec: Specification, sizes: pd.DataFrame) -> Iterat
 
 
 METHODS: dict[str, Callable[[Bench, Specification, int], Iterator[int]]] = {
-    "loop": lambda b, s, i: closed_loop(b, s),
-    "loop+mdn": lambda b, s, i: closed_loop(b, s, sampler=mdn_sampler(b.run)),
-    "open": lambda b, s, i: ranked(b, s),
-    "open+mdn": lambda b, s, i: ranked(b, s, sampler=mdn_sampler(b.run)),
+    "loop": lambda b, s, i: closed_loop(b, s, sampler=mdn_sampler(b.run)),
+    "loop-mdn": lambda b, s, i: closed_loop(b, s),
+    "open": lambda b, s, i: ranked(b, s, sampler=mdn_sampler(b.run)),
     "more": lambda b, s, i: closed_loop(b, s, settings=SearchSettings(starts=96)),
+    "few": lambda b, s, i: closed_loop(b, s, settings=SearchSettings(starts=8)),
     "nearest": lambda b, s, i: nearest(b, s),
     "random": random_designs,
     "evolution": evolution,
@@ -256,6 +256,24 @@ def report(cells: pd.DataFrame) -> str:
     return "\n".join([head, *lines])
 
 
+def time_searches(bench: Bench, specs: list[dict[str, Any]], reference: int) -> str:
+    """Wall time from specification to ten candidates, model loaded; the reference beside it."""
+    goals = [specification(bench.circuit, spec) for spec in specs]
+    ours = [design(bench.work, goal, sampler=mdn_sampler(bench.run)).seconds for goal in goals]
+    theirs = [design(bench.work, goal, method="reference").seconds for goal in goals[:reference]]
+    lines = [
+        f"default:   median {np.median(ours):.3f} s, 95 % below {np.quantile(ours, 0.95):.3f} s "
+        f"({len(ours)} specifications, one thread)"
+    ]
+    if theirs:
+        ratio = np.median(theirs) / np.median(ours)
+        lines.append(
+            f"reference: median {np.median(theirs):.1f} s ({len(theirs)} specifications), "
+            f"{ratio:.0f} times the default's"
+        )
+    return "\n".join(lines)
+
+
 def open_bench(circuit: Circuit, run: Path) -> Bench:
     """Load the run, simulate the pool of random designs once."""
     oracle = spice_oracle(circuit, load_process(PROCESS))
@@ -280,6 +298,7 @@ def main() -> None:
     parser.add_argument("--sets", default=",".join(SETS))
     parser.add_argument("--specs", type=int, default=50, help="specifications of each set")
     parser.add_argument("--out", type=Path, default=None, help="results, JSON lines")
+    parser.add_argument("--time", action="store_true", help="time the searches only")
     parser.add_argument("--report", action="store_true", help="print only")
     flags = parser.parse_args()
     torch.set_num_threads(1)
@@ -290,6 +309,9 @@ def main() -> None:
     if not flags.report:
         done = {(cell["set"], cell["number"], cell["method"]) for cell in cells}
         bench = open_bench(circuit, flags.run or ROOT / "checkpoints" / circuit.id)
+        if flags.time:
+            print(time_searches(bench, load_specs(circuit)[: flags.specs], reference=2))
+            return
         sets = flags.sets.split(",")
         todo = [
             (spec, method)

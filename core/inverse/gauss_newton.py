@@ -90,8 +90,9 @@ def residuals(
     The derivative of the validity residual is by the log validity, of a balance by its excess.
     """
     floor = max(SIGMA_FLOOR, problem.floor)
-    sigma = torch.maximum(outcome.sigma, floor * problem.scale)[:, problem.column]
-    t = problem.margins(outcome) / sigma
+    margins = problem.margins(outcome)
+    sigma = problem.judging_sigma(outcome, margins, floor)
+    t = margins / sigma
     weight = problem.weight if stretch is None else problem.weight * stretch.weight
     root = weight.sqrt()
     log_phi = log_heavy(t)

@@ -79,13 +79,12 @@ def pose(
     """Make a specification ready: its space, its library, its requirements as arrays."""
     space = design_space(specification.circuit, specification.limits, specification.ties)
     library = bench.library_for(specification, space)
-    mean = bench.library.outcome.mean
     problem = make_problem(
         specification,
         bench.forward.quantities,
         bench.scale,
         supply_voltage,
-        (mean.min(0).values, mean.max(0).values),
+        bench.library.outcome,
     )
     return Question(bench, space, problem, library)
 

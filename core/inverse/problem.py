@@ -182,6 +182,7 @@ class Problem:
         floor: smallest sigma that the merit uses, as share of the scale. 0 ranks by probability;
             a larger one makes the merit a soft, weighted sum of squared violations, which is what
             tells compromises apart where nothing can meet everything.
+        usual: q sigmas that are usual in the design space.
     """
 
     quantities: list[str]
@@ -196,6 +197,7 @@ class Problem:
     objective_weight: Tensor
     objective_aim: Tensor
     scale: Tensor
+    usual: Tensor
     floor: float = 0.0
 
     def margins(self, outcome: Outcome) -> Tensor:
@@ -220,9 +222,20 @@ class Problem:
         Weights matter where something has to give: they are the exponents of the probabilities.
         The probabilities have heavy tails here (``log_heavy``).
         """
-        sigma = torch.maximum(outcome.sigma, self.floor * self.scale)[:, self.column]
-        held = (self.weight * log_heavy((self.margins(outcome) + 1e-9) / sigma)).sum(1)
+        margins = self.margins(outcome) + 1e-9
+        sigma = self.judging_sigma(outcome, margins, self.floor)
+        held = (self.weight * log_heavy(margins / sigma)).sum(1)
         return held + torch.log(outcome.validity.clamp_min(1e-12)) + self.reward(outcome)
+
+    def judging_sigma(self, outcome: Outcome, margins: Tensor, floor: float) -> Tensor:
+        """The sigmas (n x c) that margins are judged with, bounded from below and from above.
+
+        Where a requirement is missed, more than twice the usual sigma does not count: else the
+        search for what cannot be met runs to where the model knows nothing, a lottery ticket.
+        """
+        sigma = torch.maximum(outcome.sigma, floor * self.scale)[:, self.column]
+        most = torch.maximum(2.0 * self.usual, floor * self.scale)[self.column]
+        return torch.where(margins < 0, torch.minimum(sigma, most), sigma)
 
     def reward(self, outcome: Outcome) -> Tensor:
         """Objectives (n), in typical spreads of their quantities."""
@@ -260,7 +273,7 @@ def make_problem(
     quantities: list[str],
     scale: Tensor,
     supply_voltage: float | None,
-    reach: tuple[Tensor, Tensor],
+    screened: Outcome,
 ) -> Problem:
     """Translate a specification to model space.
 
@@ -269,7 +282,7 @@ def make_problem(
         quantities: names of the q columns of an outcome.
         scale: q typical spreads in model space.
         supply_voltage: V of the target process, which power goals need.
-        reach: smallest and largest value (q each, model space) that designs are known to have.
+        screened: outcome of designs all over the space: what is reachable, and how surely known.
 
     Raises:
         InputError: a power goal without a supply voltage.
@@ -287,6 +300,7 @@ def make_problem(
     def column(quantity: str) -> int:
         return quantities.index(SUPPLY_CURRENT if quantity == POWER else quantity)
 
+    reach = screened.mean.min(0).values, screened.mean.max(0).values
     extremes = [
         float((reach[1] if o.sign > 0 else reach[0])[column(o.quantity)])
         * o.sign
@@ -306,6 +320,7 @@ def make_problem(
         objective_weight=_doubles([o.weight for o in objectives]),
         objective_aim=_doubles([extreme + 0.5 for extreme in extremes]),
         scale=scale,
+        usual=screened.sigma.median(0).values,
     )
 
 
