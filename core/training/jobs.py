@@ -6,22 +6,19 @@ restart of the server. Nothing here waits: pages call ``pursue_cancel`` whenever
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import psutil
 from filelock import FileLock
 
 from core.errors import InputError
+from core.training.processes import last_lines, send_signal, start_command
 from core.training.run_store import (
     CANCEL,
     EVENTS,
@@ -33,10 +30,8 @@ from core.training.run_store import (
     list_runs,
 )
 
-PROJECT = Path(__file__).resolve().parents[2]
 # Two trainings on two cores would starve the pages that watch them.
 MOST_AT_ONCE = max(1, (os.cpu_count() or 2) // 2)
-NICENESS = 10
 # The trainer looks for a cancel between batches, so one that has not reacted by then is stuck.
 GRACE = 5.0
 
@@ -115,7 +110,7 @@ def pursue_cancel(run: RunStore, grace: float = GRACE) -> None:
     waited = time.time() - (run.folder / CANCEL).stat().st_mtime
     if is_alive(pid, started):
         if waited >= grace:
-            _signal(pid, signal.SIGKILL if waited >= 2 * grace else signal.SIGTERM)
+            send_signal(pid, signal.SIGKILL if waited >= 2 * grace else signal.SIGTERM)
         return
     run.set_status(RunState.CANCELLED, message="Cancelled.")
 
@@ -141,41 +136,14 @@ def delete(run: RunStore) -> None:
 
 def read_log(run: RunStore, lines: int = 200) -> str:
     """Return the last lines that the training process has printed."""
-    path = run.folder / LOG
-    text = path.read_bytes().decode("utf-8", errors="replace") if path.is_file() else ""
-    # Progress overwrites its line by carriage returns; only the last state of a line is of use.
-    kept = [line.rsplit("\r", 1)[-1] for line in text.rstrip().split("\n")]
-    return "\n".join(kept[-lines:])
+    return last_lines(run.folder / LOG, lines)
 
 
 def _start(run: RunStore, flags: Sequence[str]) -> None:
-    command = [sys.executable, "-m", "core", "train", *flags, "--out", str(run.folder.resolve())]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONUNBUFFERED": "1"}
     (run.folder / LAUNCH).unlink(missing_ok=True)
     run.set_status(RunState.QUEUED, message="Starting.")
-    with (run.folder / LOG).open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            cwd=PROJECT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    with contextlib.suppress(psutil.Error):
-        psutil.Process(process.pid).nice(NICENESS)
-    run.write_json(
-        LAUNCH,
-        {"pid": process.pid, "pid_started": _start_time(process.pid), "command": command},
-    )
-
-
-def _start_time(pid: int) -> float:
-    try:
-        return psutil.Process(pid).create_time()
-    except psutil.Error:
-        return 0.0
+    arguments = ["train", *flags, "--out", str(run.folder.resolve())]
+    run.write_json(LAUNCH, start_command(arguments, run.folder / LOG))
 
 
 def _process_of(run: RunStore) -> tuple[int, float]:
@@ -185,15 +153,6 @@ def _process_of(run: RunStore) -> tuple[int, float]:
         return status.pid, status.pid_started
     launched = run.read_json(LAUNCH)
     return launched["pid"], launched["pid_started"]
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    """Signal the process, and all of its group where it leads one, as launched runs do."""
-    with contextlib.suppress(ProcessLookupError):
-        if os.getpgid(pid) == pid:
-            os.killpg(pid, number)
-        else:
-            os.kill(pid, number)
 
 
 def _one_at_a_time(root: Path) -> FileLock:

@@ -1,0 +1,119 @@
+"""Data sets that people bring: four CSV files, or a zip that holds them, checked before kept."""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+
+import pandas as pd
+
+from core.circuits import Circuit
+from core.data.loader import load_dataset
+from core.data.tables import DataSet
+from core.errors import InputError, suggest
+
+PLACES = {
+    "pretrain_design_features.csv": "source",
+    "pretrain_targets.csv": "source",
+    "target_design_features.csv": "target",
+    "target_targets.csv": "target",
+}
+DESCRIPTION = "dataset.json"  # names the processes; it may come along
+LARGEST = 100_000_000  # bytes of one unpacked file
+
+
+def store_upload(files: Mapping[str, bytes], circuit: Circuit, root: Path, name: str) -> DataSet:
+    """Check uploaded files as a data set and keep them as ``root/name``.
+
+    Args:
+        files: content by file name; a zip is unpacked, folders inside it do not matter.
+        circuit: whose data they are.
+        root: folder of the data sets of this circuit.
+        name: of the new one.
+
+    Returns:
+        The data set as loaded from where it is kept.
+
+    Raises:
+        InputError: every fault of names, files and rows; nothing is kept then.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,79}", name):
+        raise InputError(
+            f'"{name}" is no name for a data set: use letters, digits, spaces, dots and dashes.'
+        )
+    if (root / name).exists():
+        raise InputError(f'A data set named "{name}" exists already: choose another name.')
+    found = _by_known_name(_unpacked(files))
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root, prefix=".upload-") as aside:
+        folder = Path(aside) / name
+        for known, content in found.items():
+            path = folder / PLACES.get(known, "") / known
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        load_dataset(folder, circuit)
+        shutil.move(folder, root / name)
+    return load_dataset(root / name, circuit)
+
+
+def template(circuit: Circuit) -> bytes:
+    """Return a zip of the four files with their columns and one example row each."""
+    design = {v.name: [f"{v.grid[len(v.grid) // 2]:g}"] for v in circuit.variables}
+    metrics: dict[str, list[str]] = {metric.name: ["1"] for metric in circuit.metrics}
+    metrics |= {"supply_current": ["1e-05"], "failure": [""]}
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w", zipfile.ZIP_DEFLATED) as archive:
+        for known, place in PLACES.items():
+            table = pd.DataFrame(metrics if known.endswith("targets.csv") else design)
+            archive.writestr(f"{place}/{known}", table.to_csv(index=False))
+    return memory.getvalue()
+
+
+def _unpacked(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the content by base name; what a zip holds counts like single files."""
+    found: dict[str, bytes] = {}
+    for name, content in files.items():
+        if not name.lower().endswith(".zip"):
+            found[PurePosixPath(name).name] = content
+            continue
+        try:
+            with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                found |= {
+                    PurePosixPath(item.filename).name: _read(archive, item)
+                    for item in archive.infolist()
+                    if not item.is_dir() and "__MACOSX" not in item.filename
+                }
+        except zipfile.BadZipFile:
+            raise InputError(f'"{name}" is no zip file: pack the four CSV files anew.') from None
+    return found
+
+
+def _read(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
+    if item.file_size > LARGEST:
+        raise InputError(
+            f'"{item.filename}" unpacks to {item.file_size:,} bytes: at most {LARGEST:,} are read.'
+        )
+    with archive.open(item) as file:
+        # The size in the head may lie; reading stops at the limit either way.
+        content = file.read(LARGEST + 1)
+    if len(content) > LARGEST:
+        raise InputError(f'"{item.filename}" unpacks to more than {LARGEST:,} bytes.')
+    return content
+
+
+def _by_known_name(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    known = [*PLACES, DESCRIPTION]
+    faults = [
+        f'"{name}" is none of the files of a data set.{suggest(name, known)}'
+        for name in files
+        if name not in known and not name.startswith(".")
+    ]
+    faults += [f'The file "{name}" is missing.' for name in PLACES if name not in files]
+    if faults:
+        raise InputError(faults)
+    return {name: content for name, content in files.items() if name in known}

@@ -1,0 +1,86 @@
+"""Uploaded data sets are checked before they are kept."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from core.circuits import load_circuit
+from core.data.upload import PLACES, store_upload, template
+from core.errors import InputError
+from tests.synthetic import write_dataset
+
+CIRCUIT = load_circuit("5t_opamp")
+
+
+@pytest.fixture
+def files(tmp_path):
+    folder = write_dataset(tmp_path / "made")
+    return {name: (folder / place / name).read_bytes() for name, place in PLACES.items()}
+
+
+def packed(files, folder=""):
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(folder + name, content)
+    return memory.getvalue()
+
+
+def test_four_files_become_a_data_set(files, tmp_path):
+    dataset = store_upload(files, CIRCUIT, tmp_path / "sets", "mine")
+    assert (len(dataset.source), len(dataset.target)) == (400, 120)
+    assert dataset.folder == tmp_path / "sets" / "mine"
+
+
+def test_a_zip_with_folders_is_the_same(files, tmp_path):
+    upload = {"all.zip": packed(files, "export/2026/")}
+    assert len(store_upload(upload, CIRCUIT, tmp_path / "sets", "mine").target) == 120
+
+
+def test_a_zip_cannot_write_outside_its_place(files, tmp_path):
+    upload = {"all.zip": packed(files, "../../")}
+    store_upload(upload, CIRCUIT, tmp_path / "sets", "mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["made", "sets"]
+
+
+def test_missing_and_foreign_files_are_all_named(files, tmp_path):
+    del files["target_targets.csv"]
+    files["target_target.csv"] = b""
+    with pytest.raises(InputError) as caught:
+        store_upload(files, CIRCUIT, tmp_path / "sets", "mine")
+    assert any('Did you mean "target_targets.csv"?' in fault for fault in caught.value.faults)
+    assert any('"target_targets.csv" is missing' in fault for fault in caught.value.faults)
+
+
+def test_a_fault_in_a_row_keeps_nothing(files, tmp_path):
+    files["target_targets.csv"] = files["target_targets.csv"].replace(b"\n", b"\nx", 1)
+    with pytest.raises(InputError, match=r"target_targets\.csv"):
+        store_upload(files, CIRCUIT, tmp_path / "sets", "mine")
+    assert list((tmp_path / "sets").iterdir()) == []
+
+
+def test_a_broken_zip_is_said_to_be_one(tmp_path):
+    with pytest.raises(InputError, match="is no zip file"):
+        store_upload({"all.zip": b"PK junk"}, CIRCUIT, tmp_path, "mine")
+
+
+@pytest.mark.parametrize("name", ["", "../up", ".hidden", "a/b"])
+def test_a_name_that_is_no_folder_name_is_refused(files, tmp_path, name):
+    with pytest.raises(InputError, match="is no name for a data set"):
+        store_upload(files, CIRCUIT, tmp_path, name)
+
+
+def test_a_taken_name_is_refused(files, tmp_path):
+    store_upload(files, CIRCUIT, tmp_path / "sets", "mine")
+    with pytest.raises(InputError, match="exists already"):
+        store_upload(files, CIRCUIT, tmp_path / "sets", "mine")
+
+
+def test_the_template_has_the_columns_of_the_circuit():
+    with zipfile.ZipFile(io.BytesIO(template(CIRCUIT))) as archive:
+        head = archive.read("target/target_design_features.csv").decode().splitlines()[0]
+        assert head == "w1,w2,w3,l1,l2,l3,ibias"
+        assert len(archive.namelist()) == 4
