@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import io
+import time
+from pathlib import Path
+
+import pandas as pd
 import streamlit as st
 
 from core.data import DataSet
+from core.data.upload import store_upload, template
+from core.errors import CrossfabError
 from core.figures import relations
 from core.figures.distribution import distribution
 from core.figures.quantity import quantities
-from pages.shell import loaders
-from pages.shell.selection import Selection, current
-from pages.shell.widgets import CHART, chart_columns, needed_dataset
+from core.spice import process_names
+from core.training.generation import (
+    Generation,
+    GenerationRequest,
+    cancel_generation,
+    generations,
+    start_generation,
+)
+from core.training.run_store import RunState
+from pages.shell import loaders, places
+from pages.shell.selection import FRESH_DATA, Selection, current
+from pages.shell.widgets import (
+    CHART,
+    chart_columns,
+    faults_shown,
+    needed_dataset,
+    show_fault,
+)
+
+SECONDS_A_DESIGN = 0.03  # of ngspice on one core
+JOB_STATES = {
+    RunState.RUNNING: ("blue", "running"),
+    RunState.DONE: ("green", "done"),
+    RunState.CANCELLED: ("gray", "cancelled"),
+    RunState.FAILED: ("orange", "failed"),
+}
 
 DRIFT_COLUMNS = {
     "label": st.column_config.TextColumn("Column", pinned=True),
@@ -201,26 +231,149 @@ def quality(selection: Selection, dataset: DataSet) -> None:
         )
 
 
+@st.fragment
+def upload(selection: Selection) -> None:
+    """Take a data set of one's own: check it, show each fault at its place, keep it."""
+    st.markdown(
+        "Four CSV files, or a zip that holds them: designs and targets of the source process (A) "
+        "and of the target process (B). SI units, W and L in um; a metric cell may be empty only "
+        "where `failure` says why."
+    )
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        name = st.text_input("Name of the data set", key="data_upload_name", width=300)
+        st.download_button(
+            "Template",
+            template(selection.circuit),
+            f"{selection.circuit.id}_template.zip",
+            "application/zip",
+            key="data_template",
+            icon=":material/download:",
+            help="The four files with their columns and one example row",
+            on_click="ignore",
+        )
+    files = st.file_uploader(
+        "Files", type=["csv", "zip", "json"], accept_multiple_files=True, key="data_upload_files"
+    )
+    for file in files:
+        if file.name.endswith(".csv"):
+            with st.expander(f"Preview of {file.name}"):
+                st.dataframe(pd.read_csv(io.BytesIO(file.getvalue()), nrows=5), hide_index=True)
+    if st.button("Check and keep", type="primary", key="data_upload", disabled=not files):
+        root = places.UPLOADS / selection.circuit.id
+        content = {file.name: file.getvalue() for file in files}
+        try:
+            with st.spinner("Checking"):
+                kept = store_upload(content, selection.circuit, root, name)
+        except CrossfabError as error:
+            show_fault(error, "The upload was not kept")
+            return
+        counts = f"{len(kept.source):,} designs of A, {len(kept.target):,} of B"
+        st.toast(f"Kept as **{name}**: {counts}", icon=":material/check:")
+        st.session_state[FRESH_DATA] = name
+        st.rerun()
+
+
+def generate(selection: Selection) -> None:
+    """Generate a data set in SPICE, with progress and cancel."""
+    root = places.UPLOADS / selection.circuit.id
+    running = any(job.state == RunState.RUNNING for job in generations(root))
+    left, right = st.columns([1, 1.3], gap="medium")
+    with left, st.container(border=True):
+        generation_form(selection, root)
+    with right:
+        st.fragment(generation_list, run_every=1.0 if running else None)(root)
+
+
+def generation_form(selection: Selection, root: Path) -> None:
+    """Draw the form of a new generation."""
+    names = process_names()
+    name = st.text_input("Name of the data set", key="data_generate_name")
+    first, second = st.columns(2)
+    source = first.selectbox("Process A", names, names.index("sky130"), key="data_source")
+    target = second.selectbox("Process B", names, names.index("gf180mcu"), key="data_target")
+    n_source = first.number_input("Designs in A", 30, 100_000, 2000, 500, key="data_n_source")
+    n_target = second.number_input("Designs in B", 30, 100_000, 300, 50, key="data_n_target")
+    seed = first.number_input("Seed", 0, 2**31 - 1, 1, key="data_seed")
+    st.caption(
+        f"About {(n_source + n_target) * SECONDS_A_DESIGN / 60:.0f} minutes on one core; it goes "
+        "on when this page is closed."
+    )
+    if st.button("Generate", type="primary", key="data_generate", disabled=not name):
+        request = GenerationRequest(
+            selection.circuit.id, source, target, int(n_source), int(n_target), int(seed)
+        )
+        with faults_shown("Nothing was started"):
+            start_generation(root, name, request)
+            st.rerun()
+
+
+def generation_list(root: Path) -> None:
+    """Show the generations with their progress."""
+    jobs = generations(root)
+    if not jobs:
+        st.caption("Generations appear here with their progress.")
+    for job in jobs[:6]:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            colour, word = JOB_STATES[job.state]
+            st.markdown(f"**{job.name}** :{colour}-badge[{word}]")
+            if job.state == RunState.RUNNING and st.button(
+                "Cancel", key=f"data_cancel_{job.name}", icon=":material/stop:"
+            ):
+                cancel_generation(root, job.name)
+        if job.state == RunState.RUNNING:
+            st.progress(job.done / max(job.total, 1), text=remaining(job))
+        elif job.state == RunState.FAILED:
+            st.caption(f":orange[{job.message}]")
+    was = st.session_state.get("data_generating", False)
+    st.session_state["data_generating"] = any(job.state == RunState.RUNNING for job in jobs)
+    if was and not st.session_state["data_generating"]:
+        st.rerun()
+
+
+def remaining(job: Generation) -> str:
+    """Return progress and time left as text."""
+    text = f"{job.done:,} of {job.total:,} designs"
+    spent = time.time() - job.started
+    if job.done:
+        text += f" · about {spent * (job.total - job.done) / job.done:.0f} s left"
+    return text
+
+
 selection = current()
-dataset = needed_dataset(selection)
-facts(dataset)
 tabs = st.tabs(
-    ["Distributions", "Drift", "Correlations", "Scatter", "Quality"],
+    [
+        "Distributions",
+        "Drift",
+        "Correlations",
+        "Scatter",
+        "Quality",
+        "Upload",
+        "Generate",
+    ],
     on_change="rerun",
     key="data_tab",
 )
-if tabs[0].open:
-    with tabs[0]:
-        distributions(dataset)
-if tabs[1].open:
-    with tabs[1]:
-        drift(selection, dataset)
-if tabs[2].open:
-    with tabs[2]:
-        correlations(dataset)
-if tabs[3].open:
-    with tabs[3]:
-        scatter(dataset)
-if tabs[4].open:
-    with tabs[4]:
-        quality(selection, dataset)
+if tabs[5].open:
+    with tabs[5]:
+        upload(selection)
+elif tabs[6].open:
+    with tabs[6]:
+        generate(selection)
+else:
+    dataset = needed_dataset(selection)
+    if tabs[0].open:
+        with tabs[0]:
+            facts(dataset)
+            distributions(dataset)
+    if tabs[1].open:
+        with tabs[1]:
+            drift(selection, dataset)
+    if tabs[2].open:
+        with tabs[2]:
+            correlations(dataset)
+    if tabs[3].open:
+        with tabs[3]:
+            scatter(dataset)
+    if tabs[4].open:
+        with tabs[4]:
+            quality(selection, dataset)

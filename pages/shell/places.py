@@ -15,6 +15,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 WORKSPACE = Path(os.environ.get("CROSSFAB_WORKSPACE", PROJECT))
 RUNS = WORKSPACE / "runs"
 UPLOADS = WORKSPACE / "uploads"
+LIBRARY = WORKSPACE / "library" / "designs.sqlite"
 SHIPPED = PROJECT / "checkpoints"
 BUNDLED = "bundled"
 
@@ -29,7 +30,8 @@ def data_folders(circuit_id: str) -> dict[str, Path]:
     folders = {BUNDLED: bundled_dataset_folder(circuit_id)}
     own = UPLOADS / circuit_id
     if own.is_dir():
-        folders |= {path.name: path for path in sorted(own.iterdir()) if path.is_dir()}
+        kept = (path for path in sorted(own.iterdir()) if path.is_dir())
+        folders |= {path.name: path for path in kept if not path.name.startswith(".")}
     return folders
 
 

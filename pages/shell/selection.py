@@ -11,6 +11,7 @@ from core.circuits import Circuit, load_circuit
 from pages.shell import places
 
 STATE = "selection"
+FRESH_DATA = "data_fresh"  # a data set that was just made: it is looked at next
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ def choose() -> None:
         help="Circuit",
     )
     folders = places.data_folders(circuit_id)
+    if (fresh := st.session_state.pop(FRESH_DATA, None)) in folders:
+        st.session_state["data"] = fresh
     data_name = st.selectbox(
         "Data set",
         list(folders),

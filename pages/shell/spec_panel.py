@@ -35,6 +35,7 @@ DERIVED = (SUPPLY_CURRENT, GATE_AREA, POWER)
 DERIVED_KINDS = (GoalKind.IGNORE, GoalKind.MAX, GoalKind.MINIMIZE)
 BOUNDED = (GoalKind.MIN, GoalKind.MAX, GoalKind.RANGE, GoalKind.TARGET)
 PARAMETER = "spec"
+WANTED = "design_wanted"  # a specification that another part of the page asks for
 
 
 class SpecPanel:
@@ -54,6 +55,9 @@ class SpecPanel:
         self.derived = [name for name in DERIVED if name in reached]
         self.shown = quantities(circuit)
         self.state = f"design_goals_{circuit.id}"
+        if (wanted := st.session_state.pop(WANTED, None)) is not None:
+            self.reset()
+            st.query_params[PARAMETER] = wanted
         if self.state not in st.session_state:
             self._restore()
 
@@ -86,7 +90,7 @@ class SpecPanel:
     def reset(self) -> None:
         """Go back to the specification that most known designs meet."""
         st.query_params.pop(PARAMETER, None)
-        del st.session_state[self.state]
+        st.session_state.pop(self.state, None)
         for variable in self.circuit.variables:
             st.session_state.pop(f"design_limit_{self.circuit.id}_{variable.name}", None)
 

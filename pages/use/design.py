@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -17,13 +18,14 @@ from core.inverse import DesignResult, Specification, design, guide, report
 from core.inverse.link import specification_to_text
 from core.spice import Simulation, load_process, pdk_netlist, process_names
 from core.training.run_store import RunStore
-from pages.shell import loaders, spice
+from pages.shell import library_panel, loaders, sign_off, spice
 from pages.shell.places import stamp
 from pages.shell.selection import Selection, current
 from pages.shell.spec_panel import SpecPanel
 from pages.shell.widgets import CHART, needed_run, show_fault
 
 COUNTS = (5, 10, 20, 40)
+TABS = ("Candidate", "What if", "Corners", "Monte Carlo", "All candidates", "Library")
 INK = {"light": "#334155", "dark": "#CBD5E1"}
 
 
@@ -145,7 +147,7 @@ def detail(result: DesignResult, number: int, process: str) -> None:
             st.dataframe(pd.Series(sizes, name="Size"), alt="Sizes")
     with right:
         slot = st.container()
-        found = None
+        found, simulated = None, None
         with st.container(horizontal=True, vertical_alignment="center"):
             verify = st.button(
                 "Verify in SPICE",
@@ -156,6 +158,7 @@ def detail(result: DesignResult, number: int, process: str) -> None:
                 help=None if process else "Pick process B above the table first",
             )
             downloads(result, number, process)
+            keep = st.container()
         if verify:
             st.session_state["design_verified"] = marker
         if st.session_state.get("design_verified") == marker:
@@ -164,11 +167,12 @@ def detail(result: DesignResult, number: int, process: str) -> None:
                     found = spice.simulation(circuit.id, process, sizes)
             except CrossfabError as error:
                 show_fault(error, "SPICE did not run")
+        if found is not None:
+            simulated = simulated_values(found, candidate, load_process(process).supply)
+        with keep:
+            text = specification_to_text(result.specification)
+            library_panel.save_button(circuit, candidate, text, simulated or {}, process)
         with slot:
-            simulated = None
-            if found is not None:
-                volts = load_process(process).supply
-                simulated = simulated_values(found, candidate, volts)
             sheet = pictures.spec_sheet(result.specification, candidate, simulated)
             verdicts = [column for column in sheet.columns if column.startswith("Verdict")]
             st.dataframe(
@@ -252,6 +256,21 @@ def what_if(result: DesignResult, number: int, run: Path, model: str) -> None:
         st.switch_page("pages/use/simulator.py")
 
 
+def signed_off(
+    draw: Callable[[Specification, pd.DataFrame, str, str], None],
+    result: DesignResult,
+    number: int,
+    process: str | None,
+) -> None:
+    """Draw corners or Monte Carlo of a candidate, where process B can be simulated."""
+    if not (process and spice.engines()):
+        st.caption("Pick process B above the table: its models are simulated here.")
+        return
+    sizes = result.candidates.iloc[[number]][result.specification.circuit.variable_names]
+    st.markdown(f"**Candidate {number + 1}** in {load_process(process).label}")
+    draw(result.specification, sizes, process, specification_to_text(result.specification))
+
+
 @st.fragment
 def workspace(selection: Selection, run: Path) -> None:
     """Draw the whole page; a moved slider reruns this part alone."""
@@ -298,9 +317,7 @@ def workspace(selection: Selection, run: Path) -> None:
         )
         guidance(result, run, model, supply)
         number = candidate_table(result)
-        tabs = st.tabs(
-            ["Candidate", "What if", "All candidates"], on_change="rerun", key="design_tab"
-        )
+        tabs = st.tabs(TABS, on_change="rerun", key="design_tab")
         if tabs[0].open:
             with tabs[0]:
                 detail(result, number, process or "")
@@ -309,7 +326,16 @@ def workspace(selection: Selection, run: Path) -> None:
                 what_if(result, number, run, model)
         if tabs[2].open:
             with tabs[2]:
+                signed_off(sign_off.corners, result, number, process)
+        if tabs[3].open:
+            with tabs[3]:
+                signed_off(sign_off.monte_carlo, result, number, process)
+        if tabs[4].open:
+            with tabs[4]:
                 pictures_of_all(result, run, model)
+        if tabs[5].open:
+            with tabs[5]:
+                library_panel.library(selection.circuit)
 
 
 selection = current()

@@ -24,6 +24,7 @@ def trained(tmp_path_factory):
 def move_in(workspace, monkeypatch):
     monkeypatch.setattr(places, "RUNS", workspace / "runs")
     monkeypatch.setattr(places, "UPLOADS", workspace / "uploads")
+    monkeypatch.setattr(places, "LIBRARY", workspace / "library" / "designs.sqlite")
     monkeypatch.setattr(places, "SHIPPED", workspace / "none")
     monkeypatch.setattr(places, "bundled_dataset_folder", lambda name: workspace / "none" / name)
 

@@ -43,7 +43,9 @@ def test_both_axes_work_with_failed_designs_too(workspace, open_page, scale):
     assert not app.exception
 
 
-@pytest.mark.parametrize("tab", ["Drift", "Correlations", "Scatter", "Quality"])
+@pytest.mark.parametrize(
+    "tab", ["Drift", "Correlations", "Scatter", "Quality", "Upload", "Generate"]
+)
 def test_every_tab_opens(workspace, open_page, tab):
     assert not open_page(PAGE, data_tab=tab).exception
 
@@ -58,3 +60,19 @@ def test_drift_lists_every_column_with_a_verdict(workspace, open_page):
 def test_quality_names_the_sentinel(workspace, open_page):
     table = open_page(PAGE, data_tab="Quality").dataframe[0].value
     assert table.loc[table["column"] == "ugf", "finding"].str.contains("1e\\+11").all()
+
+
+def test_an_upload_shows_its_faults_and_a_good_one_is_kept(workspace, open_page):
+    folder = workspace / "uploads" / "5t_opamp" / "small"
+    files = [(path.name, path.read_bytes(), "text/csv") for path in folder.glob("*/*.csv")]
+    app = open_page(PAGE, data_tab="Upload")
+    app.text_input(key="data_upload_name").set_value("mine").run()
+    uploader = app.get_by_key("data_upload_files")
+    uploader.set_value(files[:3]).run()
+    app.button(key="data_upload").click().run()
+    assert "is missing" in texts(app)
+    uploader = app.get_by_key("data_upload_files")
+    uploader.set_value(files).run()
+    app.button(key="data_upload").click().run()
+    assert not app.exception
+    assert (workspace / "uploads" / "5t_opamp" / "mine" / "target").is_dir()

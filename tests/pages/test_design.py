@@ -139,6 +139,24 @@ def test_spice_stands_beside_the_prediction_with_its_verdict(workspace, open_pag
     assert len(app.get("plotly_chart")) == 2
 
 
-@pytest.mark.parametrize("tab", ["What if", "All candidates"])
+@pytest.mark.parametrize("tab", ["What if", "Corners", "Monte Carlo", "All candidates", "Library"])
 def test_every_tab_opens(workspace, open_page, tab):
     assert not open_page(PAGE, design_tab=tab).exception
+
+
+def test_corners_and_mismatch_are_simulated_on_request(workspace, open_page):
+    app = open_page(PAGE, design_tab="Corners")
+    app.get_by_key("design_process_tiny").set_value("gf180mcu").run()
+    app.button(key="design_corners").click().run()
+    assert not app.exception
+    assert "of 17 conditions PASS" in texts(app)
+
+
+def test_a_design_is_saved_with_a_note_and_found_in_the_library(workspace, open_page):
+    app = open_page(PAGE)
+    app.text_input(key="design_note").set_value("for the sensor").run()
+    app.button(key="design_save").click().run()
+    app.session_state["design_tab"] = "Library"
+    app.run()
+    assert not app.exception
+    assert app.dataframe[1].value["Note"].tolist() == ["for the sensor"]

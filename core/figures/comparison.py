@@ -1,0 +1,33 @@
+"""Saved designs side by side, with what differs marked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from core.circuits import Circuit
+from core.figures.quantity import quantities
+from core.inverse.saved_designs import SavedDesign
+
+
+def side_by_side(designs: Sequence[SavedDesign], circuit: Circuit) -> pd.DataFrame:
+    """Return sizes, predicted and simulated quantities as text: one column a design."""
+    shown = quantities(circuit)
+    columns = {}
+    for design in designs:
+        column = {"Note": design.note or "–", "Process B": design.process or "–"}
+        for variable in circuit.variables:
+            column[variable.label] = shown[variable.name].text(design.sizes[variable.name])
+        for name in [*circuit.metric_names, "supply_current", "gate_area"]:
+            if name in design.predicted:
+                column[f"{shown[name].label}, predicted"] = shown[name].text(design.predicted[name])
+            if name in design.simulated:
+                column[f"{shown[name].label}, SPICE"] = shown[name].text(design.simulated[name])
+        columns[f"#{design.id}"] = column
+    return pd.DataFrame(columns).fillna("–")
+
+
+def differing(table: pd.DataFrame) -> pd.Series:
+    """Return which rows differ between the columns."""
+    return table.ne(table.iloc[:, 0], axis=0).any(axis=1)

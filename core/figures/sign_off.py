@@ -1,0 +1,100 @@
+"""One candidate over corners and under mismatch, beside its specs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from core.figures import style
+from core.figures.candidates import goal_text
+from core.figures.quantity import quantities
+from core.inverse import Goal, GoalKind, MismatchYield, Specification
+
+
+def corner_view(table: pd.DataFrame, specification: Specification) -> pd.DataFrame:
+    """Return one row a condition: verdict, what fails, and every quantity as text.
+
+    Args:
+        table: of ``CornerTable``, one candidate.
+        specification: what was asked.
+    """
+    shown = quantities(specification.circuit)
+    rows = {}
+    for _, row in table.iterrows():
+        failed = [item for item in specification.requirements if row[item.name] != "PASS"]
+        reasons = [f"{shown[item.quantity].label} {_sign(item.side)}" for item in failed]
+        reasons += [str(row["failure"])] if row["failure"] else []
+        rows[str(row["condition"])] = {
+            "Verdict": row["verdict"],
+            "Misses": ", ".join(reasons),
+            **{
+                shown[name].label: shown[name].text(row[name])
+                for name in [*specification.circuit.metric_names, "supply_current"]
+            },
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def spread_view(table: pd.DataFrame, specification: Specification) -> pd.DataFrame:
+    """Return one row a specified quantity: spec, smallest, typical and largest value as text."""
+    shown = quantities(specification.circuit)
+    goals: Mapping[str, Goal] = {goal.quantity: goal for goal in specification.goals}
+    rows = {}
+    for name in [*specification.circuit.metric_names, "supply_current"]:
+        goal = goals.get(name, Goal(name, GoalKind.IGNORE))
+        values, quantity = table[name], shown[name]
+        rows[quantity.label] = {
+            "Spec": goal_text(goal, quantity),
+            "Smallest": quantity.text(values.min()),
+            "Typical": quantity.text(values.iloc[0]),
+            "Largest": quantity.text(values.max()),
+        }
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def mismatch_histograms(
+    found: MismatchYield, specification: Specification, height: int = 230
+) -> go.Figure:
+    """Draw the distribution of every metric over the samples, with the specs as lines."""
+    circuit = specification.circuit
+    shown = quantities(circuit)
+    names = circuit.metric_names
+    figure = make_subplots(rows=1, cols=len(names), horizontal_spacing=0.03)
+    for column, name in enumerate(names, start=1):
+        quantity = shown[name]
+        values = quantity.shown(found.table[name])
+        values = values[np.isfinite(values)]
+        if values.size:
+            counts, edges = np.histogram(values, bins=24)
+            figure.add_bar(
+                x=(edges[:-1] + edges[1:]) / 2,
+                y=counts,
+                marker_color=style.faint(style.CANDIDATE, 0.75),
+                showlegend=False,
+                hovertemplate=f"%{{x:.4~s}} {quantity.shown_unit}: %{{y}}<extra></extra>",
+                row=1,
+                col=column,
+            )
+        for requirement in specification.requirements:
+            if requirement.quantity == name:
+                figure.add_vline(
+                    x=float(quantity.shown(requirement.bound)),
+                    line={"color": style.FAIL, "width": 1.5, "dash": "dash"},
+                    row=1,
+                    col=column,
+                )
+        figure.update_xaxes(
+            title_text=quantity.title, nticks=4, tickformat="~s" if quantity.unit == "Hz" else "~g",
+            row=1, col=column,
+        )  # fmt: skip
+    style.laid_out(figure, height)
+    figure.update_yaxes(showticklabels=False)
+    return figure
+
+
+def _sign(side: str) -> str:
+    return "≥" if side == "at least" else "≤"

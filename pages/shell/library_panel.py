@@ -1,0 +1,111 @@
+"""The library of saved designs: keep, reopen, compare, remove."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import pandas as pd
+import streamlit as st
+
+from core.circuits import Circuit
+from core.figures.comparison import differing, side_by_side
+from core.inverse.saved_designs import DesignLibrary, SavedDesign
+from pages.shell import places
+
+MOST_COMPARED = 4
+
+
+def save_button(
+    circuit: Circuit,
+    candidate: Mapping[str, float],
+    specification: str,
+    simulated: Mapping[str, float],
+    process: str,
+) -> None:
+    """Draw the button that keeps a candidate with a note."""
+    with st.popover("Save", icon=":material/bookmark:"):
+        note = st.text_input("Note", key="design_note", placeholder="what it is for")
+        if st.button("Keep in the library", key="design_save", type="primary"):
+            quantities = [*circuit.metric_names, "supply_current", "gate_area"]
+            number = DesignLibrary(places.LIBRARY).save(
+                SavedDesign(
+                    circuit.id,
+                    {name: float(candidate[name]) for name in circuit.variable_names},
+                    specification,
+                    {name: float(candidate[name]) for name in quantities},
+                    {name: float(simulated[name]) for name in quantities if name in simulated},
+                    process,
+                    note,
+                )
+            )
+            st.toast(f"Kept as #{number}", icon=":material/bookmark_added:")
+
+
+def library(circuit: Circuit) -> None:
+    """Draw the saved designs of a circuit and what can be done with them."""
+    kept = DesignLibrary(places.LIBRARY)
+    designs = kept.designs(circuit.id)
+    if not designs:
+        st.caption("Nothing is saved yet: press Save on a candidate.")
+        return
+    table = pd.DataFrame(
+        {
+            "#": [design.id for design in designs],
+            "Note": [design.note for design in designs],
+            "Saved": [datetime.fromtimestamp(design.saved) for design in designs],
+            "SPICE": ["simulated" if design.simulated else "predicted*" for design in designs],
+            "Specification": [design.specification for design in designs],
+        }
+    )
+    picked = st.dataframe(
+        table,
+        hide_index=True,
+        height="content" if len(table) < 9 else 320,
+        on_select="rerun",
+        selection_mode="multi-row",
+        key="design_library",
+        column_config={"Saved": st.column_config.DatetimeColumn(format="MMM DD, HH:mm")},
+        alt="Saved designs",
+    )
+    chosen = [designs[row] for row in picked["selection"]["rows"] if row < len(designs)]
+    if not chosen:
+        st.caption(f"Tick one to reopen or remove it, up to {MOST_COMPARED} to compare them.")
+        return
+    with st.container(horizontal=True):
+        if len(chosen) == 1:
+            _single(kept, chosen[0])
+        comparison = side_by_side(chosen[:MOST_COMPARED], circuit)
+        st.download_button(
+            "CSV",
+            comparison.to_csv(),
+            "saved_designs.csv",
+            "text/csv",
+            key="design_library_csv",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    marked = differing(comparison)
+    st.dataframe(
+        comparison.style.apply(
+            lambda row: (
+                ["background-color: rgba(20, 184, 166, 0.16)" if marked[row.name] else ""]
+                * len(row)
+            ),
+            axis=1,
+        ),
+        height="content",
+        alt="Designs side by side; what differs is marked",
+    )
+
+
+def _single(kept: DesignLibrary, design: SavedDesign) -> None:
+    if st.button("Reopen its specs", key="design_reopen", icon=":material/restart_alt:"):
+        st.session_state["design_wanted"] = design.specification
+        st.rerun()
+    if st.button("Open in the simulator", key="design_library_open"):
+        st.session_state["simulator_design"] = dict(design.sizes)
+        st.switch_page("pages/use/simulator.py")
+    if st.button("Remove", key="design_remove", icon=":material/delete:"):
+        kept.remove(design.id)
+        st.rerun(scope="fragment")

@@ -1,0 +1,95 @@
+"""Corners and Monte Carlo of one candidate, on request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import CrossfabError
+from core.figures.candidates import verdict_style
+from core.figures.sign_off import corner_view, mismatch_histograms, spread_view
+from core.inverse import Specification, simulate_corners, simulate_yield
+from core.spice import load_process
+from pages.shell.widgets import CHART, show_fault
+
+SAMPLES = (50, 100, 200, 500)
+
+
+def _asked(
+    label: str, key: str, marker: object, work: Callable[[Callable[[int, int], None]], object]
+) -> object:
+    """Draw a button; return the result of the work once it was pressed for this marker."""
+    if st.button(label, key=key, type="primary", icon=":material/play_arrow:"):
+        bar = st.progress(0.0, text="Simulating")
+        try:
+            result = work(lambda done, total: bar.progress(done / total, text=f"{done} of {total}"))
+            st.session_state[f"{key}_result"] = (marker, result)
+        except CrossfabError as error:
+            show_fault(error, "SPICE did not run")
+        bar.empty()
+    kept = st.session_state.get(f"{key}_result")
+    return kept[1] if kept is not None and kept[0] == marker else None
+
+
+def corners(specification: Specification, sizes: pd.DataFrame, process: str, text: str) -> None:
+    """Draw a candidate over process corners, supply and temperature."""
+    marker = (process, text, tuple(sizes.iloc[0]))
+    found = _asked(
+        "Simulate 17 conditions",
+        "design_corners",
+        marker,
+        lambda progress: simulate_corners(
+            specification, sizes, load_process(process), progress=progress
+        ),
+    )
+    if found is None:
+        st.caption(
+            "Typical, and ff, ss, fs, sf at both ends of supply and temperature: every spec has to "
+            "hold in each of them."
+        )
+        return
+    table = found.table
+    passed = int((table["verdict"] == "PASS").sum())
+    colour = "green" if passed == len(table) else "orange"
+    st.markdown(f":{colour}-badge[{passed} of {len(table)} conditions PASS]")
+    left, right = st.columns([1, 1.6])
+    with left:
+        st.dataframe(spread_view(table, specification), height="content", alt="Spread")
+    with right:
+        view = corner_view(table, specification)
+        st.dataframe(
+            view.style.map(verdict_style, subset=["Verdict"]),
+            height=420,
+            alt="Every condition",
+        )
+
+
+def monte_carlo(specification: Specification, sizes: pd.DataFrame, process: str, text: str) -> None:
+    """Draw a candidate under random mismatch of its transistors."""
+    count = st.segmented_control(
+        "Samples", SAMPLES, default=100, required=True, key="design_samples"
+    )
+    marker = (process, text, tuple(sizes.iloc[0]), count)
+    found = _asked(
+        "Simulate mismatch",
+        "design_yield",
+        marker,
+        lambda progress: simulate_yield(
+            specification, sizes.iloc[0], load_process(process), count, progress=progress
+        ),
+    )
+    if found is None:
+        st.caption("Threshold and current factor of every transistor vary as Pelgrom's law says.")
+        return
+    st.markdown(
+        f"**Yield {found.share:.1%}** (95 % confidence: {found.low:.1%} to {found.high:.1%}) "
+        f"of {len(found.table)} samples"
+    )
+    st.plotly_chart(
+        mismatch_histograms(found, specification),
+        config=CHART,
+        key="design_yield_chart",
+        alt="Distributions under mismatch",
+    )
