@@ -3,7 +3,8 @@
 Exact inference with a Matern 5/2 kernel, one length scale per input, plus a linear kernel and
 noise: Rasmussen and Williams (2006), "Gaussian processes for machine learning", chapters 2, 4
 and 5. With A's prediction among the inputs it learns the map between the processes, which is
-smoother than the circuit itself (the autoregressive idea of Kennedy and O'Hagan 2000).
+smoother than the circuit itself (the autoregressive idea of Kennedy and O'Hagan 2000). The
+outputs share the length scales, so that one distance matrix serves them all.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import torch
 from scipy.optimize import minimize
 from torch import Tensor
 
-_ITERATIONS = 60
+_ITERATIONS = 80
 _JITTER = 1e-10
-_START_LENGTH, _START_LOG_NOISE = 3.0, -6.0
+_START_LENGTH, _START_LOG_NOISE, _START_LOG_SLOPE = 3.0, -6.0, -1.0
 # Weak priors: length scales around 3 input spreads, noise around exp(-5) output spreads.
 _PRIOR_LENGTH_SPREAD, _PRIOR_LOG_NOISE, _PRIOR_NOISE_SPREAD = 2.0, -5.0, 3.0
 _BOUNDS = {
@@ -32,10 +33,10 @@ _BOUNDS = {
 
 @dataclass(frozen=True)
 class Hyperparameters:
-    """Natural logs, one process per output.
+    """Natural logs.
 
     Attributes:
-        length: m x q length scales.
+        length: q length scales, shared by the outputs.
         amplitude: m standard deviations of the Matern part.
         noise: m standard deviations of the noise.
         slope: m standard deviations of the linear part.
@@ -46,128 +47,108 @@ class Hyperparameters:
     noise: Tensor
     slope: Tensor
 
-    def outputs(self) -> list[Hyperparameters]:
-        """Those of each output."""
-        parts = zip(self.length, self.amplitude, self.noise, self.slope, strict=True)
-        return [Hyperparameters(*part) for part in parts]
 
-
-def kernel(a: Tensor, b: Tensor, length: Tensor, amplitude: Tensor, slope: Tensor) -> Tensor:
-    """Matern 5/2 plus linear kernel of n_a x q and n_b x q inputs, without noise.
-
-    Args:
-        length: q logs; amplitude, slope: logs.
-    """
+def matern(a: Tensor, b: Tensor, length: Tensor) -> Tensor:
+    """Matern 5/2 correlation of inputs n_a x q and n_b x q for log length scales q."""
     scale = math.sqrt(5.0) * torch.exp(-length)
     u, v = a * scale, b * scale
     squared = torch.addmm(v.square().sum(1), u, v.T, alpha=-2.0) + u.square().sum(1, keepdim=True)
     distance = squared.clamp(min=1e-12).sqrt()
-    matern = (1.0 + distance * (1.0 + distance / 3.0)) * torch.exp(-distance)
-    return torch.addmm(
-        torch.exp(2.0 * amplitude) * matern + torch.exp(2.0 * slope),
-        a,
-        b.T * torch.exp(2.0 * slope),
-    )
+    return (1.0 + distance * (1.0 + distance / 3.0)) * torch.exp(-distance)
+
+
+def covariances(inputs: Tensor, h: Hyperparameters) -> Tensor:
+    """Covariance matrices of the outputs, m x n x n, with noise."""
+    smooth, linear = matern(inputs, inputs, h.length), inputs @ inputs.T + 1.0
+    noise = torch.exp(2.0 * h.noise) + _JITTER
+    unit = torch.eye(len(inputs), dtype=inputs.dtype)
+    return _outer(h.amplitude, smooth) + _outer(h.slope, linear) + noise[:, None, None] * unit
+
+
+def _outer(log_deviation: Tensor, matrix: Tensor) -> Tensor:
+    return torch.exp(2.0 * log_deviation)[:, None, None] * matrix
 
 
 def fit_hyperparameters(
     inputs: Tensor, y: Tensor, between: Callable[[], None] = lambda: None
 ) -> Hyperparameters:
-    """Maximise the marginal likelihood (with weak priors) by L-BFGS, output by output.
+    """Maximise the marginal likelihood (with weak priors) of all outputs by L-BFGS.
 
     Args:
         inputs: n x q, standardised, double precision.
         y: n x m, standardised.
         between: called before each evaluation; may raise to stop.
     """
-    found = torch.stack([_fit_one(inputs, y[:, j], between) for j in range(y.shape[1])])
-    q = inputs.shape[1]
-    return Hyperparameters(found[:, :q], found[:, q], found[:, q + 1], found[:, q + 2])
-
-
-def _fit_one(inputs: Tensor, y: Tensor, between: Callable[[], None]) -> Tensor:
-    n, q = inputs.shape
-    start = np.r_[np.full(q, math.log(_START_LENGTH)), 0.0, _START_LOG_NOISE, -1.0]
-    bounds = [_BOUNDS["length"]] * q + [_BOUNDS[k] for k in ("amplitude", "noise", "slope")]
+    q, m, n = inputs.shape[1], y.shape[1], len(y)
 
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         between()
         logs = torch.tensor(values, requires_grad=True)
-        loss = _negative_log_posterior(inputs, y, logs) / n
+        loss = _negative_log_posterior(inputs, y, _split(logs, q, m)) / n
         if not torch.isfinite(loss):
             return 1e6, np.zeros_like(values)
         loss.backward()
         assert logs.grad is not None
         return loss.item(), logs.grad.numpy()
 
+    start = [math.log(_START_LENGTH)] * q + [0.0] * m + [_START_LOG_NOISE] * m
+    start += [_START_LOG_SLOPE] * m
+    bounds = [_BOUNDS["length"]] * q
+    for name in ("amplitude", "noise", "slope"):
+        bounds += [_BOUNDS[name]] * m
     options = {"maxiter": _ITERATIONS}
-    result = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return torch.from_numpy(result.x)
+    found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
+    return _split(torch.from_numpy(found.x), q, m)
 
 
-def _negative_log_posterior(inputs: Tensor, y: Tensor, logs: Tensor) -> Tensor:
-    q = inputs.shape[1]
-    length, amplitude, noise, slope = logs[:q], logs[q], logs[q + 1], logs[q + 2]
-    covariance = kernel(inputs, inputs, length, amplitude, slope) + _noise(len(y), noise)
-    factor, failed = torch.linalg.cholesky_ex(covariance)
-    if failed:
+def _split(logs: Tensor, q: int, m: int) -> Hyperparameters:
+    return Hyperparameters(*logs.split((q, m, m, m)))
+
+
+def _negative_log_posterior(inputs: Tensor, y: Tensor, h: Hyperparameters) -> Tensor:
+    factor, failed = torch.linalg.cholesky_ex(covariances(inputs, h))
+    if bool(failed.any()):
         return torch.tensor(math.inf)
-    fit = 0.5 * y @ torch.cholesky_solve(y[:, None], factor)[:, 0]
-    prior = 0.5 * ((length - math.log(_START_LENGTH)) / _PRIOR_LENGTH_SPREAD).square().sum()
-    prior = prior + 0.5 * ((noise - _PRIOR_LOG_NOISE) / _PRIOR_NOISE_SPREAD).square()
-    return fit + torch.log(torch.diagonal(factor)).sum() + prior
-
-
-def _noise(n: int, noise: Tensor) -> Tensor:
-    return (torch.exp(2.0 * noise) + _JITTER) * torch.eye(n, dtype=noise.dtype)
+    columns = y.T.unsqueeze(-1)
+    fit = 0.5 * (columns * torch.cholesky_solve(columns, factor)).sum()
+    volume = torch.log(torch.diagonal(factor, dim1=1, dim2=2)).sum()
+    away = (h.length - math.log(_START_LENGTH)) / _PRIOR_LENGTH_SPREAD
+    noisy = (h.noise - _PRIOR_LOG_NOISE) / _PRIOR_NOISE_SPREAD
+    return fit + volume + 0.5 * away.square().sum() + 0.5 * noisy.square().sum()
 
 
 class GaussianProcess:
-    """Independent processes, one per output, conditioned on n training rows."""
+    """Processes, one per output, conditioned on n training rows."""
 
     def __init__(self, inputs: Tensor, y: Tensor, hyperparameters: Hyperparameters) -> None:
         """Condition on inputs n x q and outputs n x m (double precision, standardised)."""
         self.inputs, self.y, self.hyperparameters = inputs, y, hyperparameters
-        covariance = torch.stack(
-            [
-                kernel(inputs, inputs, h.length, h.amplitude, h.slope) + _noise(len(y), h.noise)
-                for h in self.hyperparameters.outputs()
-            ]
-        )
-        self.inverse = torch.cholesky_inverse(torch.linalg.cholesky(covariance))  # m x n x n
+        factor = torch.linalg.cholesky(covariances(inputs, hyperparameters))
+        self.inverse = torch.cholesky_inverse(factor)  # m x n x n
         self.alpha = (self.inverse @ y.T.unsqueeze(-1)).squeeze(-1)  # m x n
 
     def mean(self, inputs: Tensor) -> Tensor:
         """Posterior mean, r x m, at r x q inputs."""
-        columns = [
-            kernel(inputs, self.inputs, h.length, h.amplitude, h.slope) @ self.alpha[j]
-            for j, h in enumerate(self.hyperparameters.outputs())
-        ]
-        return torch.stack(columns, 1)
+        return posterior_mean(inputs, self.inputs, self.alpha, self.hyperparameters)
 
-    def variance(self, inputs: Tensor) -> Tensor:
-        """Posterior variance with noise, r x m."""
-        columns = []
-        for j, h in enumerate(self.hyperparameters.outputs()):
-            cross = kernel(inputs, self.inputs, h.length, h.amplitude, h.slope)
-            own = torch.exp(2 * h.amplitude) + torch.exp(2 * h.slope) * (
-                inputs.square().sum(1) + 1.0
-            )
-            explained = ((cross @ self.inverse[j]) * cross).sum(1)
-            columns.append((own - explained).clamp(min=_JITTER) + torch.exp(2 * h.noise))
-        return torch.stack(columns, 1)
+    def leave_out(self, fold: Tensor) -> Tensor:
+        """Mean (n x m) of each fold's rows from the other folds, in closed form.
 
-    def leave_out(self, fold: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and variance (n x m) of each fold's rows from the other folds, in closed form.
-
-        With P the inverse covariance, the rows F of a fold have the covariance P_FF^-1 and the
-        mean y_F - P_FF^-1 (P y)_F (Rasmussen and Williams, equation 5.12, for a block).
+        With P the inverse covariance, the mean of the rows F of a fold is
+        y_F - P_FF^-1 (P y)_F (Rasmussen and Williams, equation 5.12, for a block).
         """
-        mean, variance = torch.empty_like(self.y), torch.empty_like(self.y)
+        mean = torch.empty_like(self.y)
         for number in range(int(fold.max()) + 1):
             rows = torch.where(fold == number)[0]
             for j in range(self.y.shape[1]):
-                block = torch.linalg.inv(self.inverse[j][rows][:, rows])
-                mean[rows, j] = self.y[rows, j] - block @ self.alpha[j, rows]
-                variance[rows, j] = torch.diagonal(block).clamp(min=_JITTER)
-        return mean, variance
+                block = self.inverse[j][rows][:, rows]
+                correction = torch.linalg.solve(block, self.alpha[j, rows])
+                mean[rows, j] = self.y[rows, j] - correction
+        return mean
+
+
+def posterior_mean(inputs: Tensor, known: Tensor, alpha: Tensor, h: Hyperparameters) -> Tensor:
+    """Posterior mean, r x m, from the weights alpha (m x n) of the known inputs (n x q)."""
+    smooth, linear = torch.exp(2.0 * h.amplitude) * alpha.T, torch.exp(2.0 * h.slope) * alpha.T
+    mean = matern(inputs, known, h.length) @ smooth
+    return mean + inputs @ (known.T @ linear) + linear.sum(0)
