@@ -14,7 +14,7 @@ import pandas as pd
 from core.inverse.goals import Specification
 from core.inverse.search import DesignResult
 from core.inverse.verify import Verification
-from core.spice.netlist import pdk_netlist
+from core.spice.pdk import pdk_netlist
 from core.spice.process import Process
 
 

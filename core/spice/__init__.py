@@ -1,10 +1,10 @@
 """Real SPICE numbers: processes, testbenches, engines, and the data sets made with them."""
 
-from core.spice.engines.worker import available_engines
+from core.spice.engines.registry import available_engines
 from core.spice.gate import failure_categories
 from core.spice.generate import generate
 from core.spice.mismatch import simulate_mismatch
-from core.spice.netlist import pdk_netlist
+from core.spice.pdk import pdk_netlist
 from core.spice.process import Process, load_process, process_names
 from core.spice.sampling import sample_designs
 from core.spice.simulate import Simulation, SimulationTable, simulate, simulate_one

@@ -12,7 +12,7 @@ import pandas as pd
 
 from core.circuits import Circuit
 from core.errors import InputError
-from core.spice.engines.worker import choose_engine
+from core.spice.engines.registry import choose_engine
 from core.spice.process import Process
 from core.spice.sampling import sample_designs
 from core.spice.simulate import Progress, simulate

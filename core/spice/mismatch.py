@@ -15,15 +15,10 @@ import pandas as pd
 
 from core.circuits import Circuit
 from core.errors import InputError
+from core.spice.checks import check_designs, make_conditions
 from core.spice.netlist import Shifts
 from core.spice.process import Process
-from core.spice.simulate import (
-    Progress,
-    SimulationTable,
-    check_designs,
-    make_conditions,
-    run_jobs,
-)
+from core.spice.simulate import Progress, SimulationTable, run_jobs
 
 
 def mismatch_sigma(

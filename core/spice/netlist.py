@@ -14,10 +14,10 @@ from core.spice.model_cards import shift_card
 from core.spice.process import Process
 
 # An op-amp's CMRR is a small difference of large numbers: tighter tolerances than SPICE's own.
-_OPTIONS = "reltol=1e-5 abstol=1e-14 vntol=1e-8 chgtol=1e-16 gmin=1e-12 itl1=500 itl4=100"
+OPTIONS = "reltol=1e-5 abstol=1e-14 vntol=1e-8 chgtol=1e-16 gmin=1e-12 itl1=500 itl4=100"
 # Closes the loop at DC and opens it from the first frequency of the sweep (1 mHz) on.
-_HUGE_INDUCTOR = 1e15  # H
-_HUGE_CAPACITOR = 1e6  # F
+HUGE_INDUCTOR = 1e15  # H
+HUGE_CAPACITOR = 1e6  # F
 
 Design = Mapping[str, float]
 # Threshold (V) and relative current factor by which each device is off, by its name.
@@ -96,7 +96,12 @@ def _template(text: str) -> jinja2.Template:
     return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text)
 
 
-def _render(circuit: Circuit, design: Design, device: Callable[..., str]) -> str:
+def render(circuit: Circuit, design: Design, device: Callable[..., str]) -> str:
+    """Fill a circuit's template; ``device`` writes one transistor from its name and its nodes.
+
+    Raises:
+        InputError: there is no template, or it names what the TOML does not define.
+    """
     if not circuit.netlist:
         raise InputError(
             f'Circuit "{circuit.id}" has no netlist: put its template into '
@@ -138,9 +143,9 @@ def amplifier(
         shift = (shifts or {}).get(name, _NO_SHIFT)
         key = (device.polarity, width, length, shift)
         model = models.setdefault(key, f"{device.polarity}{len(models)}")
-        return f"{name} {' '.join(nodes)} {model} {_size(width, length, process.diffusion)}"
+        return f"{name} {' '.join(nodes)} {model} {size(width, length, process.diffusion)}"
 
-    body = _render(circuit, design, transistor)
+    body = render(circuit, design, transistor)
     cards = []
     for (polarity, width, length, shift), model in models.items():
         card = process.model_card(polarity, width, length, conditions.corner)
@@ -149,7 +154,7 @@ def amplifier(
     return Amplifier("\n".join([*cards, body]), terminals)
 
 
-def _size(width: float, length: float, diffusion: float, unit: str = "u") -> str:
+def size(width: float, length: float, diffusion: float, unit: str = "u") -> str:
     """Size and junctions (um) as instance parameters; ``unit`` is empty where um are meant."""
     area, perimeter, square = width * diffusion, 2 * (width + diffusion), "p" if unit else ""
     return (
@@ -159,7 +164,7 @@ def _size(width: float, length: float, diffusion: float, unit: str = "u") -> str
 
 
 def _frame(title: str, conditions: Conditions, lines: list[str]) -> str:
-    options = f".options {_OPTIONS} temp={conditions.temperature:.9g}"
+    options = f".options {OPTIONS} temp={conditions.temperature:.9g}"
     return "\n".join([f"* {title}", options, *lines, ".end", ""])
 
 
@@ -181,8 +186,8 @@ def loop_deck(circuit: Circuit, conditions: Conditions, sized: Amplifier) -> str
     for copy, ground in ((1, "0"), (2, "common")):
         lines += [
             f"X{copy} inp inn{copy} out{copy} vdd{copy} amplifier",
-            f"L{copy} out{copy} inn{copy} {_HUGE_INDUCTOR:g}",
-            f"C{copy} inn{copy} {ground} {_HUGE_CAPACITOR:g}",
+            f"L{copy} out{copy} inn{copy} {HUGE_INDUCTOR:g}",
+            f"C{copy} inn{copy} {ground} {HUGE_CAPACITOR:g}",
             f"Cload{copy} out{copy} 0 {table.load:.9g}",
         ]
     return _frame(f"{circuit.name}: open loop", conditions, lines)
@@ -203,70 +208,3 @@ def buffer_deck(
         f"Cload out 0 {table.load:.9g}",
     ]
     return _frame(f"{circuit.name}: unity-gain buffer", conditions, lines)
-
-
-def pdk_netlist(
-    circuit: Circuit,
-    process: Process,
-    design: Design,
-    corner: str = "tt",
-    pdk_root: str = "/usr/share/pdk",
-) -> str:
-    """Return a netlist for ngspice that calls the PDK's own devices, for users of the PDK.
-
-    It holds the amplifier in its open loop; ``ngspice -b`` prints operating point, gain, unity-gain
-    frequency and phase margin.
-
-    Args:
-        circuit: the circuit whose template is filled.
-        process: whose devices and supply are used.
-        design: value of each design variable, W and L in um, the rest in SI units.
-        corner: a corner of the process.
-        pdk_root: folder of the installed PDK; ngspice expands no variables in paths.
-    """
-    process.check_corner(corner)
-    devices = {device.name: device for device in circuit.devices}
-    unit = process.pdk["size_unit"]
-
-    def transistor(name: str, *nodes: str) -> str:
-        device = devices[name]
-        width, length = float(design[device.width]), float(design[device.length])
-        model = process.devices[device.polarity].model
-        return f"X{name} {' '.join(nodes)} {model} {_size(width, length, process.diffusion, unit)}"
-
-    conditions = Conditions(process, corner, process.temperature, process.supply)
-    table = bench(circuit, conditions)
-    places = {"root": pdk_root, "corner": process.pdk["corners"][corner]}
-    lines = [
-        f"* {circuit.name} in {process.label}, corner {corner}",
-        f"* The PDK is looked for in {pdk_root}: change the next lines where it is elsewhere.",
-        *(line.format(**places) for line in process.pdk["include"]),
-        "",
-        _render(circuit, design, transistor),
-        "",
-        "* Open loop: closed at DC through L1, open at AC.",
-        f"Vdd vdd 0 DC {process.supply:.9g}",
-        f"Vin inp 0 DC {table.common_mode:.9g} AC 1",
-        "X1 inp inn out vdd amplifier",
-        f"L1 out inn {_HUGE_INDUCTOR:g}",
-        f"C1 inn 0 {_HUGE_CAPACITOR:g}",
-        f"Cload out 0 {table.load:.9g}",
-        f".options {_OPTIONS} temp={process.temperature:.9g}",
-        _CONTROL,
-        ".end",
-        "",
-    ]
-    return "\n".join(lines)
-
-
-_CONTROL = """
-.control
-op
-print v(out) i(Vdd)
-ac dec 100 1m 10g
-meas ac dc_gain find vm(out) at=1m
-meas ac ugf when vdb(out)=0 fall=1
-let phase_margin = 180 + 180/pi*cph(out)
-meas ac phase_margin find phase_margin when vdb(out)=0 fall=1
-quit
-.endc"""

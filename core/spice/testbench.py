@@ -109,7 +109,8 @@ class _Bench:
         self._judge_operating_point(point, found)
         frequency, response = sweep["frequency"].real, sweep["out1"]
         loop = open_loop(frequency, response)
-        place = int(np.abs(frequency - bench(self.circuit, self.conditions).cmrr_frequency).argmin())
+        wanted = bench(self.circuit, self.conditions).cmrr_frequency
+        place = int(np.abs(frequency - wanted).argmin())
         cmrr = common_mode_rejection(complex(response[place]), complex(sweep["out2"][place]))
         found.loop = {"frequency": frequency, "response": response}
         found.metrics.update(

@@ -8,7 +8,8 @@ import pytest
 
 from core.circuits import Circuit, load_circuit
 from core.spice import available_engines
-from core.spice.engines.worker import WorkerEngine, start_engine
+from core.spice.engines.registry import start_engine
+from core.spice.engines.worker import WorkerEngine
 
 ENGINES = ("ngspice", "neospice")
 PROCESSES = ("sky130", "gf180mcu")

@@ -10,14 +10,8 @@ import pytest
 
 from core.errors import InputError
 from core.spice import available_engines, load_process
-from core.spice.engines.worker import (
-    Analysis,
-    EngineFailureError,
-    WorkerEngine,
-    borrow_engine,
-    choose_engine,
-    start_engine,
-)
+from core.spice.engines.registry import borrow_engine, choose_engine, start_engine
+from core.spice.engines.worker import Analysis, EngineFailureError, WorkerEngine
 
 R, C = 1e3, 1e-6
 RC = f"* low-pass\nV1 in 0 DC 0 AC 1 PWL(0 0 1u 1)\nR1 in out {R:g}\nC1 out 0 {C:g}\n.end\n"

@@ -8,7 +8,8 @@ import pytest
 from core.circuits import load_circuit
 from core.errors import InputError
 from core.spice import load_process, simulate_mismatch
-from core.spice.engines.worker import Analysis, borrow_engine
+from core.spice.engines.registry import borrow_engine
+from core.spice.engines.worker import Analysis
 from core.spice.mismatch import draw_mismatch, mismatch_sigma
 from core.spice.model_cards import shift_card
 from tests.spice.conftest import WORKING

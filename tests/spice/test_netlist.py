@@ -14,7 +14,8 @@ import pytest
 from core.circuits import Circuit, load_circuit
 from core.errors import InputError
 from core.spice import load_process, pdk_netlist, simulate_one
-from core.spice.engines.worker import Analysis, borrow_engine
+from core.spice.engines.registry import borrow_engine
+from core.spice.engines.worker import Analysis
 from core.spice.model_cards import find_package_file, shift_card
 from core.spice.netlist import Conditions, amplifier, bench
 from tests.spice.conftest import WORKING
