@@ -18,6 +18,7 @@ from core.inverse.pools import Sampler, SearchSettings
 from core.inverse.search import DesignResult, design
 from core.inverse.verify import PASS, Simulated, judge
 from core.inverse.workbench import Workbench
+from core.spice.gate import failure_categories
 
 # Simulates designs (n x d): their quantities and why they fail.
 Oracle = Callable[[pd.DataFrame], Simulated]
@@ -99,7 +100,7 @@ def design_until(
         if found >= confirmed or spent >= budget:
             break
         learned = bench.learn(table)
-    reasons = Counter(reason for reason in table["failure"] if reason)
+    reasons = Counter(table["failure"].map(failure_categories).explode().dropna())
     return Campaign(table, found, dict(reasons.most_common()), result)
 
 

@@ -19,6 +19,7 @@ from core.circuits import Circuit
 from core.errors import InputError
 from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT, Specification
 from core.inverse.search import DesignResult
+from core.spice.gate import failure_categories
 from core.spice.process import Process
 
 PASS, FAIL = "PASS", "FAIL"
@@ -122,7 +123,7 @@ def verify(result: DesignResult, k: int, process: Process, **conditions: Any) ->
     simulated = spice_oracle(result.specification.circuit, process, **conditions)(chosen)
     table = _beside(result, chosen, simulated.values)
     table = table.join(judge(result.specification, simulated.values, simulated.failure))
-    counts = Counter(reason for reason in simulated.failure if reason)
+    counts = Counter(simulated.failure.map(failure_categories).explode().dropna())
     return Verification(table, dict(counts.most_common()), process.name, simulated.engine)
 
 
