@@ -16,6 +16,9 @@ from core.spice import (
     simulate,
     simulate_one,
 )
+from core.spice.checks import make_conditions
+from core.spice.engines.worker import WorkerEngine
+from core.spice.testbench import evaluate
 from tests.spice.conftest import WORKING
 
 TOLERANCE = {
@@ -95,6 +98,20 @@ def test_collapsed_design_stays_in_the_table_with_its_reasons() -> None:
         assert "M5 not in saturation" in failure_categories(table.failure[0])
         assert np.isfinite(table.metrics.loc[0, "dc_gain"])
         assert np.isfinite(table.supply_current[0])
+
+
+def test_crash_costs_one_design(engine: WorkerEngine) -> None:
+    circuit = load_circuit("5t_opamp")
+    conditions = make_conditions(load_process("gf180mcu"), "tt", 27.0, None)
+    design = WORKING[circuit.id]
+    evaluate(engine, circuit, conditions, design)
+    assert engine._worker is not None
+    engine._worker.kill()
+    engine._worker.wait()
+    lost = evaluate(engine, circuit, conditions, design)
+    assert lost.reasons == ["simulator crashed"]
+    assert all(np.isnan(value) for value in lost.metrics.values())
+    assert evaluate(engine, circuit, conditions, design).reasons == []
 
 
 def test_tables_keep_index_order_and_count(engine_name: str) -> None:
