@@ -90,11 +90,10 @@ def linked_scatter(
             color=colour,
             tooltip=["process:N", "row:Q", f"{x.name}:Q", f"{y.name}:Q"],
         )
-        .add_params(brush)
-        .properties(height=height, width="container")
+        .properties(height=height)
         for x, y in pairs
     ]
-    return alt.hconcat(*[chart.properties(width=480) for chart in charts])
+    return alt.hconcat(*[chart.properties(width=480) for chart in charts]).add_params(brush)
 
 
 def _axis(channel: Any, quantity: Quantity) -> Any:

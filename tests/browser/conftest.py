@@ -17,7 +17,7 @@ def workspace(tmp_path_factory):
     """A workspace with a data set ``small`` and a run ``tiny`` trained on it."""
     folder = tmp_path_factory.mktemp("workspace")
     data = write_dataset(folder / "uploads" / "5t_opamp" / "small")
-    tiny_run(data, folder / "runs" / "tiny")
+    tiny_run(data, folder / "runs" / "tiny", "ensemble.gaussian_process=false")
     return folder
 
 

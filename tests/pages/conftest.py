@@ -17,7 +17,7 @@ def trained(tmp_path_factory):
     """A workspace: ``uploads/5t_opamp/small`` and a run ``tiny`` trained on it."""
     workspace = tmp_path_factory.mktemp("workspace")
     data = write_dataset(workspace / "uploads" / "5t_opamp" / "small")
-    tiny_run(data, workspace / "runs" / "tiny")
+    tiny_run(data, workspace / "runs" / "tiny", "ensemble.gaussian_process=false")
     return workspace
 
 
