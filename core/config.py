@@ -64,7 +64,7 @@ class TransformConfig:
         choices=("valid", "measured"),
     )
     target_rows: str = setting(
-        "valid",
+        "measured",
         "Rows of B that train the regressors: working amplifiers only, or every measured metric",
         choices=("valid", "measured"),
     )

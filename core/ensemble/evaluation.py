@@ -159,9 +159,9 @@ def _validation_rows(folder: Path, circuit: Circuit) -> DomainTable:
 
     config = RunStore(folder).config()
     settings = config["config"]["data"]
-    data = Path(config["data"])
-    if not data.is_dir():  # A shipped run names the bundled data by where they lay.
-        data = bundled_dataset_folder(circuit.id)
+    bundled = bundled_dataset_folder(circuit.id)
+    # A run on bundled data names them relative to the project.
+    data = bundled.parents[1] / config["data"]
     dataset = load_dataset(data, circuit, settings["val_split"], settings["seed"])
     if dataset.fingerprint != config["fingerprint"]:
         raise InputError(

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor
 
 from core.ensemble.calibration import conformal_half_width, temperature_squared
-from core.ensemble.fusion import fuse, metric_weights
+from core.ensemble.fusion import best_weights, fuse, log_error, metric_weights
 from core.ensemble.members import (
     NETWORK_KINDS,
     PROCESS,
@@ -26,10 +24,12 @@ from core.ensemble.members import (
 from core.ensemble.process_member import fit_process
 from core.ensemble.validity import fit_validity
 from core.errors import InputError
+from core.models import MLP
+from core.models.stored import build
 from core.training.workspace import Workspace
 
-FUSED_KINDS = ("align", "target_only", PROCESS)
-_PLACES = 3000  # Designs anywhere in the design space on which the process's variance is learned.
+FUSED_KINDS = ("align", "target_only")
+_WORTH = 0.02  # A member stays if it takes 2 % off the mean square error, in the geometric mean.
 
 
 @dataclass(frozen=True)
@@ -61,18 +61,19 @@ def fit_ensemble(work: Workspace) -> None:
         raise InputError(
             "The run holds no trained network yet: train at least the baseline before the ensemble."
         )
-    if work.config.ensemble.gaussian_process and "baseline" in held_out:
-        held_out |= _process_predictions(work)
-    y, weight = work.target.y, work.target.weight
+    y, weight = work.target.y, work.target.working
     coverage = work.config.ensemble.coverage
     calibrations = {
         name: calibrate(y, held.mu, held.variance, weight, coverage)
         for name, held in held_out.items()
     }
-    members = [name for name in held_out if name in FUSED_KINDS] or list(held_out)[-1:]
-    fitted = [held_out[name] for name in members]
-    weights = member_weights(y, fitted, weight)
-    fused = cross_fitted_fusion(y, fitted, weight, work.fold)
+    fitted = {name: held_out[name] for name in FUSED_KINDS if name in held_out}
+    fitted = fitted or {name: held_out[name] for name in list(held_out)[-1:]}
+    fitted |= _process_predictions(work, next(iter(fitted.values())).variance)
+    members = needed_members(y, fitted, weight)
+    work.log(f"ensemble: {', '.join(fitted)} tried, {', '.join(members)} kept")
+    squared, weights = fit_fusion(y, list(members.values()), weight)
+    fused = cross_fitted_fusion(y, list(members.values()), weight, work.fold)
     calibrations["ensemble"] = calibrate(y, fused.mu, fused.variance, weight, coverage)
     validity = fit_validity(
         (work.transforms.features(work.dataset.source.designs), work.dataset.source.valid),
@@ -83,10 +84,11 @@ def fit_ensemble(work: Workspace) -> None:
     for name, calibration in calibrations.items():
         tensors[f"temperature_squared.{name}"] = calibration.temperature_squared
         tensors[f"half_width.{name}"] = calibration.half_width
-    tensors["weights"] = weights
-    models = [name for name in calibrations if name != PROCESS]
+    tensors |= {"fusion.weights": weights, "fusion.temperature_squared": squared}
     tensors |= _known_tensors(work)
-    work.save("ensemble", "ensemble", None, tensors, members=members, models=models)
+    work.save(
+        "ensemble", "ensemble", None, tensors, members=list(members), models=list(calibrations)
+    )
     _evaluate(work)
 
 
@@ -99,28 +101,50 @@ def calibrate(
     return Calibration(squared, conformal_half_width(y, mu, sigma, weight, coverage))
 
 
-def member_weights(y: Tensor, members: list[HeldOut], weight: Tensor) -> Tensor:
-    """Weights k x m from each member's held-out mean square error."""
-    count = weight.sum(0).clamp(min=1)
-    mse = [(weight * (y - member.mu).square()).sum(0) / count for member in members]
-    return metric_weights(torch.stack(mse))
+def fit_fusion(y: Tensor, members: list[HeldOut], weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Fit temperatures T^2 and metric-level weights, k x m each, on held-out predictions."""
+    squared = torch.stack(
+        [temperature_squared(y, member.mu, member.variance, weight) for member in members]
+    )
+    mu, variance = _stacked(members, squared)
+    mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
+    return squared, best_weights(y, mu, variance, weight, metric_weights(mse))
+
+
+def _stacked(members: list[HeldOut], squared: Tensor) -> tuple[Tensor, Tensor]:
+    """Means and calibrated variances of k members, k x n x m each."""
+    variance = torch.stack([member.variance for member in members])
+    return torch.stack([member.mu for member in members]), squared.unsqueeze(1) * variance
+
+
+def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> dict[str, HeldOut]:
+    """Drop members, last in line first, that the others do as well without.
+
+    Every member costs time in each prediction. The first always stays.
+    """
+    kept = dict(members)
+    for name in reversed(list(members)[1:]):
+        fewer = {other: held for other, held in kept.items() if other != name}
+        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
+            kept = fewer
+    return kept
+
+
+def _fused_error(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> float:
+    squared, weights = fit_fusion(y, list(members.values()), weight)
+    mu, _ = fuse(*_stacked(list(members.values()), squared), weights)
+    return float(log_error(y, mu, weight).mean())
 
 
 def cross_fitted_fusion(y: Tensor, members: list[HeldOut], weight: Tensor, fold: Tensor) -> HeldOut:
     """Fuse each fold's rows with weights and temperatures fitted on the other folds."""
-    mu = torch.stack([member.mu for member in members])
-    variance = torch.stack([member.variance for member in members])
     fused_mu, fused_variance = torch.zeros_like(y), torch.ones_like(y)
     for number in range(int(fold.max()) + 1):
         here, there = fold == number, fold != number
         others = [HeldOut(m.mu[there], m.variance[there]) for m in members]
-        weights = member_weights(y[there], others, weight[there])
-        squared = torch.stack(
-            [temperature_squared(y[there], m.mu, m.variance, weight[there]) for m in others]
-        )
-        fused_mu[here], fused_variance[here] = fuse(
-            mu[:, here], squared.unsqueeze(1) * variance[:, here], weights
-        )
+        squared, weights = fit_fusion(y[there], others, weight[there])
+        mine = [HeldOut(m.mu[here], m.variance[here]) for m in members]
+        fused_mu[here], fused_variance[here] = fuse(*_stacked(mine, squared), weights)
     return HeldOut(fused_mu, fused_variance)
 
 
@@ -138,47 +162,38 @@ def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
     return held_out
 
 
-def _process_predictions(work: Workspace) -> dict[str, HeldOut]:
-    """Fit the Gaussian process and write its checkpoint; its predictions from other folds."""
-    complete = work.target.weight.all(dim=1).cpu()
-    n = int(complete.sum())
-    if n > work.config.ensemble.process_rows:
-        work.log(
-            f"ensemble: no Gaussian process, since {n} rows are more than "
-            f"ensemble.process_rows={work.config.ensemble.process_rows}"
-        )
+def _process_predictions(work: Workspace, variance: Tensor) -> dict[str, HeldOut]:
+    """Fit the Gaussian process, write its checkpoint, and predict each fold from the others.
+
+    Args:
+        variance: n x m, of the networks: they know better than the process where the circuit
+            is hard, and their variance costs nothing more.
+    """
+    settings, circuit_id = work.config.ensemble, work.dataset.circuit.id
+    if not settings.gaussian_process or not has_network(work.folder, circuit_id, "baseline"):
         return {}
-    baseline = network_member(find_network(work.folder, work.dataset.circuit.id, "baseline"))
+    complete = work.target.working.all(dim=1).cpu()
+    n = int(complete.sum())
+    if n > settings.process_rows:
+        work.log(f"ensemble: no Gaussian process: {n} rows exceed ensemble.process_rows")
+        return {}
+    baseline = build(find_network(work.folder, circuit_id, "baseline"))
+    assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
-    member, (mu, variance) = fit_process(
-        baseline,
-        x[complete],
-        y[complete],
-        work.fold[complete],
-        _anywhere(work),
-        work.seed(PROCESS),
-        work.watcher.batch,
+    member, mean = fit_process(
+        baseline, x[complete], y[complete], work.fold[complete], work.watcher.batch
     )
-    with torch.no_grad():  # Rows that lack a metric were not fitted.
-        all_mu, all_variance = member(x)
-    all_mu[complete], all_variance[complete] = mu, variance
-    work.save(PROCESS, PROCESS, member, rows=n)
-    return {PROCESS: HeldOut(all_mu.to(work.device), all_variance.to(work.device))}
-
-
-def _anywhere(work: Workspace) -> Tensor:
-    """Features of random designs on the grid."""
-    generator = np.random.default_rng(work.seed("anywhere"))
-    variables = work.dataset.circuit.variables
-    return work.transforms.features(
-        pd.DataFrame({v.name: generator.choice(v.grid, _PLACES) for v in variables})
-    )
+    with torch.no_grad():  # The other rows were not fitted.
+        mu = member(x)
+    mu[complete] = mean
+    work.save(PROCESS, PROCESS, member)
+    return {PROCESS: HeldOut(mu.to(work.device), variance)}
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:
     """B's training rows, for searches to start from, and the range that they span."""
     train = work.dataset.train
-    y = torch.where(work.target.weight > 0, work.target.y, torch.nan).cpu()
+    y = torch.where(work.target.working > 0, work.target.y, torch.nan).cpu()
     low, high = (torch.nan_to_num(y, nan=sign * torch.inf) for sign in (1.0, -1.0))
     low, high = low.amin(0), high.amax(0)
     margin = work.config.ensemble.range_margin * (high - low)

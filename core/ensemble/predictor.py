@@ -24,12 +24,12 @@ from core.ensemble.members import PROCESS, find_network, network_member
 from core.ensemble.process_member import ProcessMember
 from core.ensemble.validity import ValidityClassifier
 from core.errors import CheckpointError, InputError, suggest
-from core.models import Checkpoint, fill, load_checkpoint
-from core.models.stored import tensors_of
+from core.models import MLP, Checkpoint, fill, load_checkpoint
+from core.models.stored import build, tensors_of
 from core.training.run_store import RunStore
 
 MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
-_CHUNK = 2048  # Designs at a time: activations stay in the processor's cache.
+_CHUNK = 512  # Designs at a time: activations stay in the processor's cache.
 Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
 
 
@@ -198,37 +198,51 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
 
 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
-    squared = tensors_of(ensemble, "temperature_squared")
-    names = list(ensemble.metadata["members"]) if model == "ensemble" else [model]
-    members = [_member(folder, circuit, ensemble, name) for name in names]
+    final = ensemble.tensors[f"temperature_squared.{model}"]
+    if model != "ensemble":
+        member = _network(folder, circuit, ensemble, model)
 
-    def single(x: Tensor) -> tuple[Tensor, Tensor]:
-        mu, variance = members[0](x)
-        return mu, squared[model] * variance
+        def single(x: Tensor) -> tuple[Tensor, Tensor]:
+            mu, variance = member(x)
+            return mu, final * variance
+
+        return single
+    names = [name for name in ensemble.metadata["members"] if name != PROCESS]
+    networks = [_network(folder, circuit, ensemble, name) for name in names]
+    process = None
+    if PROCESS in ensemble.metadata["members"]:
+        process = _process(folder, circuit, ensemble)
+    weights = ensemble.tensors["fusion.weights"]
+    squared = ensemble.tensors["fusion.temperature_squared"].unsqueeze(1)
 
     def fused(x: Tensor) -> tuple[Tensor, Tensor]:
-        predicted = [member(x) for member in members]
-        mu = torch.stack([p[0] for p in predicted])
-        variance = torch.stack([squared[n] * p[1] for n, p in zip(names, predicted, strict=True)])
-        mean, mixed = fuse(mu, variance, ensemble.tensors["weights"])
-        return mean, squared["ensemble"] * mixed
+        predicted = [network(x) for network in networks]
+        if process is not None:  # It borrows the variance of the first networks.
+            predicted.append((process(x), predicted[0][1]))
+        mu, variance = (torch.stack(part) for part in zip(*predicted, strict=True))
+        mean, mixed = fuse(mu, squared * variance, weights)
+        return mean, final * mixed
 
-    return fused if model == "ensemble" else single
+    return fused
 
 
-def _member(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) -> nn.Module:
-    """A member, trained with the same transforms and data as the ensemble, frozen."""
-    if name != PROCESS:
-        checkpoint = _matching(find_network(folder, circuit.id, name), ensemble)
-        return network_member(checkpoint).requires_grad_(False)
-    baseline = network_member(_matching(find_network(folder, circuit.id, "baseline"), ensemble))
+def _network(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) -> nn.Module:
+    """A network member, trained with the same transforms and data as the ensemble, frozen."""
+    checkpoint = _matching(find_network(folder, circuit.id, name), ensemble)
+    return network_member(checkpoint).requires_grad_(False)
+
+
+def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> nn.Module:
+    """The Gaussian process, likewise."""
+    baseline = build(_matching(find_network(folder, circuit.id, "baseline"), ensemble))
+    assert isinstance(baseline, MLP)
     stored = load_checkpoint(folder, f"{circuit.id}_{PROCESS}", circuit.id, PROCESS)
     tensors = tensors_of(_matching(stored, ensemble), "model")
     n, q = tensors["inputs"].shape
     with torch.random.fork_rng():
-        member = ProcessMember(baseline.requires_grad_(False), n, q, len(tensors["alpha"]))
+        member = ProcessMember(baseline, n, q, len(tensors["alpha"]))
     fill(member, Checkpoint(stored.path, tensors, stored.metadata))
-    return member.eval().requires_grad_(False)
+    return member.eval()
 
 
 def _matching(checkpoint: Checkpoint, ensemble: Checkpoint) -> Checkpoint:

@@ -60,8 +60,8 @@ def _free(adapter: Adapter) -> list[torch.nn.Parameter]:
 
 @torch.no_grad()
 def centre_output(model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows) -> None:
-    """Set each network's output shift and scale to the moments of its own training rows."""
-    y, weight = pairs.y[rows.train], pairs.weight[rows.train]
+    """Set output shift and scale to the moments of each network's own working training rows."""
+    y, weight = pairs.y[rows.train], pairs.working[rows.train]
     mean = _mean(y, weight)
     model.output.shift.copy_(mean)
     model.output.scale.copy_(_mean((y - mean).square(), weight).sqrt().clamp(min=1e-3))
@@ -72,7 +72,7 @@ def _slope_and_offset(
     adapter: Adapter, model: AlignHeteroMLP, pairs: Pairs, rows: MemberRows
 ) -> tuple[Tensor, Tensor]:
     """Least squares per network and metric of B, in head units, on A's prediction: s x m each."""
-    weight = pairs.weight[rows.train]
+    weight = pairs.working[rows.train]
     y = model.output.inverse(pairs.y[rows.train])
     predicted = adapter(pairs.x[rows.train]).clamp(-_FAR, _FAR)
     mean_x, mean_y = _mean(predicted, weight), _mean(y, weight)

@@ -44,8 +44,8 @@ def train_mdn(work: Workspace) -> None:
 
 
 def _pairs(work: Workspace) -> tuple[Tensor, Tensor]:
-    """Metrics and standardised log sizes of the rows whose metrics were all measured."""
-    complete = work.target.weight.all(dim=1).cpu().numpy()
+    """Metrics and standardised log sizes of the working amplifiers."""
+    complete = work.target.working.all(dim=1).cpu().numpy()
     rows = work.target.rows[complete]
     designs = torch.from_numpy(work.dataset.train.designs.to_numpy(dtype=float)[rows])
     sizes = work.transforms.sizes.forward(designs).float().to(work.device)

@@ -101,7 +101,7 @@ def _open(
         {
             "circuit": circuit.id,
             "circuit_file": "" if _is_shipped(circuit) else str(circuit.path),
-            "data": str(data),
+            "data": _data_name(data),
             "preset": preset_name,
             "overrides": list(overrides),
             "stages": list(stages),
@@ -109,6 +109,12 @@ def _open(
             "config": config.to_dict(),
         },
     )
+
+
+def _data_name(data: Path) -> str:
+    """The data folder as a run remembers it: bundled data wherever the project lies."""
+    root = Path(__file__).parents[2]
+    return str(data.relative_to(root)) if data.is_relative_to(root) else str(data)
 
 
 def _is_shipped(circuit: Circuit) -> bool:

@@ -31,12 +31,15 @@ class Pairs:
         x: n x f features.
         y: n x m metrics, 0 where they do not count.
         weight: n x m: 1 where a metric was measured and counts, else 0.
+        working: n x m: the same, but 0 in rows that are no working amplifiers: what scales,
+            calibrates and reports.
         rows: n positions in the table that they come from.
     """
 
     x: Tensor
     y: Tensor
     weight: Tensor
+    working: Tensor
     rows: np.ndarray
 
     def __len__(self) -> int:
@@ -53,13 +56,17 @@ def make_pairs(
     """
     y = transforms.targets(table.metrics)
     # A positive-only transform of a measured value that is not positive has no number either.
-    weight = torch.isfinite(y)
-    if which == "valid":
-        weight &= torch.from_numpy(table.valid.copy()).unsqueeze(1)
-    rows = np.flatnonzero(weight.any(dim=1).numpy())
-    x = transforms.features(table.designs)[rows]
-    y, weight = torch.where(weight, y, 0.0)[rows], weight[rows].float()
-    return Pairs(x.to(device), y.to(device), weight.to(device), rows)
+    measured = torch.isfinite(y)
+    working = measured & torch.from_numpy(table.valid.copy()).unsqueeze(1)
+    counts = working if which == "valid" else measured
+    rows = np.flatnonzero(counts.any(dim=1).numpy())
+    return Pairs(
+        x=transforms.features(table.designs)[rows].to(device),
+        y=torch.where(counts, y, 0.0)[rows].to(device),
+        weight=counts[rows].float().to(device),
+        working=working[rows].float().to(device),
+        rows=rows,
+    )
 
 
 @dataclass(frozen=True)

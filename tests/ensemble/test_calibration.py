@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from core.ensemble import conformal_half_width, fuse, metric_weights, temperature_squared
+from core.ensemble.fitting import HeldOut, cross_fitted_fusion, fit_fusion, needed_members
+from core.ensemble.fusion import best_weights, log_error
 
 
 def test_the_temperature_is_the_mean_squared_score():
@@ -102,3 +104,62 @@ def test_a_member_of_weight_zero_has_no_say():
 def test_metric_weights_are_inverse_to_the_held_out_error():
     weights = metric_weights(torch.tensor([[1.0, 2.0], [3.0, 2.0]]))
     torch.testing.assert_close(weights, torch.tensor([[0.75, 0.5], [0.25, 0.5]]))
+
+
+def test_the_log_error_is_the_mean_log_of_the_squared_error():
+    y, mu = torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [10.0]])
+    assert log_error(y, mu, torch.ones(2, 1)).item() == pytest.approx(math.log(10.0), rel=1e-5)
+    assert log_error(y, mu, torch.tensor([[1.0], [0.0]])).item() == pytest.approx(0.0, abs=1e-6)
+
+
+def members_of(y, errors):
+    """Members with these error spreads, that know them."""
+    return [HeldOut(y + e * torch.randn_like(y), torch.full_like(y, e * e)) for e in errors]
+
+
+def test_the_best_weights_leave_out_a_useless_member():
+    torch.manual_seed(0)
+    y = torch.randn(400, 1)
+    good, bad = members_of(y, (0.1, 3.0))
+    honest = torch.stack([good.variance, torch.full_like(y, 0.01)])  # The bad one boasts.
+    weights = best_weights(
+        y, torch.stack([good.mu, bad.mu]), honest, torch.ones_like(y), torch.full((2, 1), 0.5)
+    )
+    assert weights[0].item() >= 0.9
+
+
+def test_temperatures_of_members_that_know_their_error_are_one():
+    torch.manual_seed(0)
+    y = torch.randn(5000, 2)
+    squared, weights = fit_fusion(y, members_of(y, (0.1, 0.2)), torch.ones_like(y))
+    torch.testing.assert_close(squared, torch.ones(2, 2), atol=0.1, rtol=0)
+    torch.testing.assert_close(weights.sum(0), torch.ones(2))
+
+
+def test_fusing_two_equal_members_halves_the_variance_of_the_error():
+    torch.manual_seed(0)
+    y = torch.randn(4000, 1)
+    fold = torch.arange(4000) % 4
+    fused = cross_fitted_fusion(y, members_of(y, (0.2, 0.2)), torch.ones_like(y), fold)
+    assert (y - fused.mu).square().mean().item() == pytest.approx(0.02, rel=0.1)
+
+
+def test_a_row_has_no_influence_on_its_own_weights():
+    torch.manual_seed(0)
+    y = torch.randn(40, 1)
+    fold = torch.arange(40) % 4
+    members = members_of(y, (0.1, 0.3))
+    before = cross_fitted_fusion(y, members, torch.ones_like(y), fold)
+    y[fold == 2] += 100.0
+    after = cross_fitted_fusion(y, members, torch.ones_like(y), fold)
+    assert torch.equal(before.mu[fold == 2], after.mu[fold == 2])
+    assert not torch.equal(before.variance[fold != 2], after.variance[fold != 2])
+
+
+def test_members_that_add_nothing_are_dropped_but_never_the_first():
+    torch.manual_seed(0)
+    y = torch.randn(6000, 1)
+    good, twin, bad = members_of(y, (0.1, 0.1, 5.0))
+    kept = needed_members(y, {"good": good, "twin": twin, "bad": bad}, torch.ones_like(y))
+    assert list(kept) == ["good", "twin"]
+    assert list(needed_members(y, {"bad": bad}, torch.ones_like(y))) == ["bad"]
