@@ -19,7 +19,7 @@ from core.inverse.problem import ForwardModel, Outcome, Predictor
 
 LENGTH = 0.5
 COMMON = 0.05
-NOISE = 0.001
+NOISE = 0.003
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass, field
 
 import torch
@@ -11,7 +10,13 @@ from torch import Tensor
 
 from core.circuits import Circuit
 from core.inverse.gauss_newton import Stretch, solve
-from core.inverse.goals import POWER, SUPPLY_CURRENT, Requirement, label_and_unit
+from core.inverse.goals import (
+    POWER,
+    SUPPLY_CURRENT,
+    Requirement,
+    is_logarithmic,
+    label_and_unit,
+)
 from core.inverse.library import Library, evaluate
 from core.inverse.problem import Outcome, Problem, join, physical
 from core.inverse.space import DesignSpace
@@ -19,7 +24,7 @@ from core.inverse.starts import SCREEN_FLOOR
 from core.inverse.workbench import Workbench
 from core.units import engineering
 
-LIKELY = 0.05
+OPTIMISM = 1.645
 ROWS = 6
 ITERATIONS = 10
 NEAR = 0.01
@@ -33,16 +38,13 @@ class Limit:
         requirement: the requirement.
         alone: best value of its quantity while every other requirement is dropped.
         together: best value while the others hold as well as they can.
+        possible: whether some design's 90 % interval reaches it, whatever the others.
     """
 
     requirement: Requirement
     alone: float
     together: float
-
-    @property
-    def met_alone(self) -> bool:
-        """Whether some design meets it, whatever the others."""
-        return bool(self.requirement.margin(self.alone) >= 0)
+    possible: bool
 
     @property
     def met_together(self) -> bool:
@@ -57,7 +59,7 @@ class Feasibility:
     Attributes:
         probability: of the best design found.
         difficulty: share of random designs that meet everything, by the model.
-        feasible: whether a design meets everything by its median, or is at all likely to.
+        feasible: whether a design is known whose 90 % intervals reach every requirement.
         limits: how far each requirement goes; empty where the specification can be met.
         pairs: names of requirements that are met alone but not together.
         sentences: the verdict in words; empty where the specification can be met.
@@ -71,17 +73,16 @@ class Feasibility:
     sentences: tuple[str, ...] = field(default=())
 
 
-def meets(problem: Problem, outcome: Outcome) -> Tensor:
-    """Mask (n) of designs that are more likely than not to work and to meet each requirement."""
-    return (problem.margins(outcome) >= -1e-9).all(1) & (outcome.validity > 0.5)
-
-
 def reachable(problem: Problem, outcome: Outcome) -> bool:
-    """Whether among designs one meets everything by its median, or is at all likely to."""
-    if not len(outcome.mean):
-        return False
-    likely = float(problem.log_probability(outcome).max()) >= math.log(LIKELY)
-    return likely or bool(meets(problem, outcome).any())
+    """Whether a working design is among them whose 90 % intervals reach every requirement."""
+    return bool(_within_reach(problem, outcome).all(1).any())
+
+
+def _within_reach(problem: Problem, outcome: Outcome) -> Tensor:
+    """Mask (n x c): the design is likely to work, and its 90 % interval reaches the requirement."""
+    margins = problem.margins(outcome)
+    reach = margins + OPTIMISM * problem.judging_sigma(outcome, margins, 0.0)
+    return (reach >= -1e-9) & (outcome.validity > 0.5)[:, None]
 
 
 def assess(
@@ -179,14 +180,11 @@ class Explorer:
 
 def _possible(problem: Problem, seen: Outcome) -> Tensor:
     """Which requirements (c) some working design meets."""
-    working = seen.rows(seen.validity > 0.5)
-    if not len(working.mean):
-        return torch.zeros(len(problem.requirements), dtype=torch.bool)
-    return (problem.margins(working) >= 0).any(0)
+    return _within_reach(problem, seen).any(0)
 
 
 def _unmet_pairs(problem: Problem, seen: Outcome, possible: Tensor) -> list[tuple[int, int]]:
-    met = (problem.margins(seen) >= 0) & (seen.validity > 0.5)[:, None]
+    met = _within_reach(problem, seen)
     count = len(problem.requirements)
     return [
         (a, b)
@@ -214,7 +212,7 @@ def _limits(
         name = SUPPLY_CURRENT if requirement.quantity == POWER else requirement.quantity
         both = physical(circuit, name, values)
         both = both * volts if requirement.quantity == POWER else both
-        limits.append(Limit(requirement, float(both[0]), float(both[1])))
+        limits.append(Limit(requirement, float(both[0]), float(both[1]), bool(possible[k])))
     return tuple(limits)
 
 
@@ -222,7 +220,7 @@ def _sentences(
     circuit: Circuit, limits: tuple[Limit, ...], pairs: tuple[tuple[str, str], ...], best: float
 ) -> tuple[str, ...]:
     by_name = {limit.requirement.name: limit for limit in limits}
-    found = [_alone_sentence(circuit, limit) for limit in limits if not limit.met_alone]
+    found = [_alone_sentence(circuit, limit) for limit in limits if not limit.possible]
     for first, second in pairs:
         one, other = by_name[first], by_name[second]
         found.append(
@@ -253,7 +251,8 @@ def _alone_sentence(circuit: Circuit, limit: Limit) -> str:
         if requirement.sign > 0
         else (limit.alone / requirement.bound)
     )
-    by = f"a factor of {ratio:.3g} away" if ratio > 1.5 else f"{engineering(gap, unit)} away"
+    far = ratio > 1.5 and is_logarithmic(circuit, requirement.quantity)
+    by = f"a factor of {ratio:.3g} away" if far else f"{engineering(gap, unit)} away"
     return (
         f"{requirement.text(circuit)} cannot be met by any design of this circuit: the best is "
         f"{engineering(limit.alone, unit)} on its own, {by}, and "

@@ -115,7 +115,7 @@ def test_an_impossible_slew_rate_is_named_with_what_is_possible(bench: Workbench
     limit = result.feasibility.limits[0]
     # The closed form: at most 20 uA into 1 pF.
     assert limit.alone == pytest.approx(20e6, rel=0.01)
-    assert not limit.met_alone
+    assert not limit.possible
 
 
 def test_two_requirements_that_exclude_each_other_are_named_together(bench: Workbench) -> None:
