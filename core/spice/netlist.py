@@ -80,15 +80,21 @@ def bench(circuit: Circuit, conditions: Conditions) -> Bench:
     try:
         return Bench(
             load=float(table["load"]),
-            common_mode=float(table["common_mode"]) * conditions.supply,
+            common_mode=_common_mode(table["common_mode"], conditions) * conditions.supply,
             step=float(table["step"]) * conditions.supply,
             cmrr_frequency=float(table["cmrr_frequency"]),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise InputError(
             f'Circuit "{circuit.id}" cannot be simulated: its [testbench] needs the numbers load '
-            f"(F), common_mode and step (fractions of VDD); {error} is wrong or missing."
+            "(F), common_mode (one, or one a process) and step (fractions of VDD), cmrr_frequency "
+            f"(Hz); {error} is wrong or missing."
         ) from None
+
+
+def _common_mode(entry: float | Mapping[str, float], conditions: Conditions) -> float:
+    """The fraction of VDD: one number for all processes, or a table with one for each."""
+    return float(entry[conditions.process.name] if isinstance(entry, Mapping) else entry)
 
 
 @lru_cache(maxsize=32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -129,6 +130,7 @@ class WorkerEngine:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=environment,
+            cwd=tempfile.gettempdir(),  # BSIM4 leaves its notes in the working folder.
             cwd=tempfile.gettempdir(),  # Simulators like to leave log files behind.
         )
         return self._worker
