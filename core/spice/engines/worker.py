@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -131,7 +130,6 @@ class WorkerEngine:
             stderr=subprocess.DEVNULL,
             env=environment,
             cwd=tempfile.gettempdir(),  # BSIM4 leaves its notes in the working folder.
-            cwd=tempfile.gettempdir(),  # Simulators like to leave log files behind.
         )
         return self._worker
 
