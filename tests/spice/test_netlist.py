@@ -88,10 +88,24 @@ def test_sizes_and_junctions_are_written_in_micrometres(circuit: Circuit) -> Non
 
 
 def test_voltages_follow_the_supply(circuit: Circuit) -> None:
-    process = load_process("gf180mcu")
+    process = load_process("sky130")
     low = bench(circuit, Conditions(process, "tt", 27.0, 3.0))
     assert low.common_mode == pytest.approx(0.6 * 3.0)
     assert low.step == pytest.approx(0.2 * 3.0)
+
+
+def test_a_common_mode_may_be_given_for_each_process() -> None:
+    circuit = load_circuit("5t_opamp")
+    high = bench(circuit, Conditions(load_process("gf180mcu"), "tt", 27.0, 3.3))
+    assert high.common_mode == pytest.approx(0.8 * 3.3)
+
+
+def test_a_process_without_a_common_mode_is_named() -> None:
+    circuit = load_circuit("5t_opamp")
+    testbench = {**circuit.testbench, "common_mode": {"sky130": 0.6}}
+    other = dataclasses.replace(circuit, testbench=testbench)
+    with pytest.raises(InputError, match="gf180mcu"):
+        bench(other, Conditions(load_process("gf180mcu"), "tt", 27.0, 3.3))
 
 
 def test_template_with_an_unknown_name_is_refused() -> None:
