@@ -12,60 +12,20 @@ convex constraints", 2004).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
+from core.inverse.linearisation import Linearised, linearise
 from core.inverse.problem import Forward, Outcome, Problem, log_heavy, log_heavy_density
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 
 SIGMA_FLOOR = 0.01
 BOUNDARY_WEIGHT = 30.0
-
-
-@dataclass(frozen=True)
-class Linearised:
-    """Outcome of n designs with its Jacobian; q quantities, p free coordinates, k balances.
-
-    Attributes:
-        outcome: n x q means and sigmas, n validities.
-        slopes: n x q x p derivatives of the means.
-        validity_slope: n x p derivatives of the log validity.
-        excess: n x k boundary excess.
-        excess_slopes: n x k x p.
-    """
-
-    outcome: Outcome
-    slopes: Tensor
-    validity_slope: Tensor
-    excess: Tensor
-    excess_slopes: Tensor
-
-
-def linearise(
-    forward: Forward, space: DesignSpace, region: KnownRegion, unit: Tensor
-) -> Linearised:
-    """Outcome and exact Jacobian at unit coordinates (n x p)."""
-    unit = unit.detach().requires_grad_(True)
-    designs = space.designs(unit)
-    outcome = forward(designs)
-    excess = region.excess(designs)
-    log_validity = torch.log(outcome.validity.clamp_min(1e-12))
-
-    columns = torch.cat([outcome.mean, log_validity[:, None], excess], dim=1)
-    # One batched backward pass: row k of the basis asks for column k of every design at once.
-    basis = torch.eye(columns.shape[1], dtype=columns.dtype)[:, None].expand(-1, len(unit), -1)
-    slopes = torch.autograd.grad(columns, unit, basis, is_grads_batched=True)[0].transpose(0, 1)
-    q = outcome.mean.shape[1]
-    return Linearised(
-        Outcome(outcome.mean.detach(), outcome.sigma.detach(), outcome.validity.detach()),
-        slopes[:, :q],
-        slopes[:, q],
-        excess.detach(),
-        slopes[:, q + 1 :],
-    )
+# An exact Jacobian every so many steps; secants in between.
+REFRESH = 4
 
 
 @dataclass(frozen=True)
@@ -123,13 +83,13 @@ def residuals(
 def jacobian(problem: Problem, at: Linearised, slope: Tensor, stretched: bool) -> Tensor:
     """Jacobian (n x r x p) of the residuals from their own derivatives (n x r)."""
     parts = [
-        at.slopes[:, problem.column],
-        at.slopes[:, problem.objective_column],
+        at.mean_slopes[:, problem.column],
+        at.mean_slopes[:, problem.objective_column],
         at.validity_slope[:, None],
         at.excess_slopes,
     ]
     if stretched:
-        parts.append(at.slopes[:, problem.column])
+        parts.append(at.mean_slopes[:, problem.column])
     return slope[:, :, None] * torch.cat(parts, 1)
 
 
@@ -154,7 +114,7 @@ def solve(
         problem: what is wanted.
         start: n x p unit coordinates.
         movable: p, True where a coordinate may move.
-        iterations: most steps; each costs one Jacobian of the batch.
+        iterations: most steps.
         stretch: per-row variants of the problem.
         tolerance: stop when no row's loss falls by more than this share.
 
@@ -165,10 +125,13 @@ def solve(
     at = linearise(forward, space, region, unit)
     value, slope = residuals(problem, at.outcome, at.excess, stretch)
     loss = value.square().sum(1)
-    for _ in range(iterations):
+    for iteration in range(1, iterations + 1):
         steps = jacobian(problem, at, slope, stretch is not None) * movable
         trial = _step(unit, steps, value, damping)
-        there = linearise(forward, space, region, trial)
+        if iteration % REFRESH:
+            there = at.moved(forward, space, region, trial, trial - unit)
+        else:
+            there = linearise(forward, space, region, trial)
         value_there, slope_there = residuals(problem, there.outcome, there.excess, stretch)
         loss_there = value_there.square().sum(1)
         better = loss_there < loss
@@ -177,7 +140,10 @@ def solve(
         value = torch.where(better[:, None], value_there, value)
         slope = torch.where(better[:, None], slope_there, slope)
         loss = torch.where(better, loss_there, loss)
-        at = _merge(better, there, at)
+        # A rejected step still tells the slope along it.
+        at = there.where(
+            better, replace(at, slopes=there.slopes if iteration % REFRESH else at.slopes)
+        )
         damping = torch.where(better, damping / 4.0, damping * 6.0).clamp(1e-6, 1e6)
         if float(gain.max()) < tolerance and bool((better | (damping > 1e3)).all()):
             break
@@ -196,20 +162,3 @@ def _step(unit: Tensor, steps: Tensor, value: Tensor, damping: Tensor) -> Tensor
     system = normal + (damping * trace + 1e-9)[:, None, None] * eye
     move = torch.linalg.solve(system, -(gradient * free)[:, :, None])[:, :, 0]
     return (unit + move.clamp(-0.25, 0.25)).clamp(0.0, 1.0)
-
-
-def _merge(better: Tensor, there: Linearised, here: Linearised) -> Linearised:
-    def pick(new: Tensor, old: Tensor) -> Tensor:
-        return torch.where(better.view(-1, *[1] * (new.ndim - 1)), new, old)
-
-    return Linearised(
-        Outcome(
-            pick(there.outcome.mean, here.outcome.mean),
-            pick(there.outcome.sigma, here.outcome.sigma),
-            pick(there.outcome.validity, here.outcome.validity),
-        ),
-        pick(there.slopes, here.slopes),
-        pick(there.validity_slope, here.validity_slope),
-        pick(there.excess, here.excess),
-        pick(there.excess_slopes, here.excess_slopes),
-    )

@@ -12,8 +12,8 @@ import itertools
 import torch
 from torch import Tensor
 
-from core.inverse.gauss_newton import Linearised
 from core.inverse.library import evaluate
+from core.inverse.linearisation import Linearised
 from core.inverse.problem import Forward, Outcome, Problem, join
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
@@ -62,7 +62,7 @@ def repair(
     pool = [(index, outcome)]
     moves = _pair_moves(space)[None].expand(len(index), -1, -1)
     for _ in range(rounds):
-        here = Linearised(outcome, at.slopes, at.validity_slope, at.excess, at.excess_slopes)
+        here = Linearised(outcome, at.excess, at.slopes)
         tried = _rank(space, problem, space.unit_of(index), here, index, moves, JUDGED)
         flat = tried.reshape(-1, space.dimension)
         inside = region.holds(space.designs(space.unit_of(flat)), REGION_SLACK)
@@ -107,7 +107,7 @@ def _rank(
     n, k = moves.shape[:2]
     index = torch.minimum((centre[:, None] + moves).clamp_min(0), space.counts - 1)
     shift = space.unit_of(index.reshape(n * k, -1)).view(n, k, -1) - unit[:, None]
-    mean = at.outcome.mean[:, None] + torch.einsum("nkp,nqp->nkq", shift, at.slopes)
+    mean = at.outcome.mean[:, None] + torch.einsum("nkp,nqp->nkq", shift, at.mean_slopes)
     log_validity = torch.log(at.outcome.validity.clamp_min(1e-12))[:, None] + torch.einsum(
         "nkp,np->nk", shift, at.validity_slope
     )

@@ -40,7 +40,7 @@ class SearchSettings:
 
     starts: int = 24
     samples: int = 256
-    iterations: int = 8
+    iterations: int = 12
     repair_rounds: int = 3
 
 

@@ -12,9 +12,9 @@ from torch import Tensor
 from core.circuits import Circuit
 from core.inverse.correction import CorrectedModel, correct_model
 from core.inverse.derived import fit_supply_model, log_features, log_gate_area
-from core.inverse.gauss_newton import linearise
 from core.inverse.goals import Specification, is_logarithmic
 from core.inverse.library import Library, build_library
+from core.inverse.linearisation import linearise
 from core.inverse.problem import (
     Forward,
     ForwardModel,
