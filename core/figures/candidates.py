@@ -37,7 +37,9 @@ def predicted_row(
     """Return what the model says of one design, with the columns of a row of the candidates."""
     designs = pd.DataFrame([dict(sizes)])[predictor.circuit.variable_names]
     row = {**sizes, **predictor.predict(designs).table().iloc[0].to_dict()}
-    current = bench.forward.supply.log_current(torch.from_numpy(designs.to_numpy(dtype=float)))
+    current = bench.forward.supply.log_current(
+        torch.tensor(designs.to_numpy(dtype=float, copy=True))
+    )
     row["supply_current"] = 10.0 ** float(current[0])
     row["gate_area"] = float(predictor.circuit.gate_area(designs).iloc[0])
     row["power"] = row["supply_current"] * (supply_voltage or float("nan"))

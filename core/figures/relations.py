@@ -90,10 +90,10 @@ def linked_scatter(
             color=colour,
             tooltip=["process:N", "row:Q", f"{x.name}:Q", f"{y.name}:Q"],
         )
-        .properties(height=height)
+        .properties(height=height, width=480)
         for x, y in pairs
     ]
-    return alt.hconcat(*[chart.properties(width=480) for chart in charts]).add_params(brush)
+    return alt.hconcat(*charts).add_params(brush)
 
 
 def _axis(channel: Any, quantity: Quantity) -> Any:

@@ -254,23 +254,35 @@ def upload(selection: Selection) -> None:
     files = st.file_uploader(
         "Files", type=["csv", "zip", "json"], accept_multiple_files=True, key="data_upload_files"
     )
+    if st.button("Check and keep", type="primary", key="data_upload", disabled=not files):
+        keep_upload(selection, {file.name: file.getvalue() for file in files}, name)
     for file in files:
         if file.name.endswith(".csv"):
             with st.expander(f"Preview of {file.name}"):
-                st.dataframe(pd.read_csv(io.BytesIO(file.getvalue()), nrows=5), hide_index=True)
-    if st.button("Check and keep", type="primary", key="data_upload", disabled=not files):
-        root = places.UPLOADS / selection.circuit.id
-        content = {file.name: file.getvalue() for file in files}
-        try:
-            with st.spinner("Checking"):
-                kept = store_upload(content, selection.circuit, root, name)
-        except CrossfabError as error:
-            show_fault(error, "The upload was not kept")
-            return
-        counts = f"{len(kept.source):,} designs of A, {len(kept.target):,} of B"
-        st.toast(f"Kept as **{name}**: {counts}", icon=":material/check:")
-        st.session_state[FRESH_DATA] = name
-        st.rerun()
+                st.dataframe(first_rows(file.getvalue()), hide_index=True)
+
+
+def first_rows(content: bytes) -> pd.DataFrame:
+    """Return the first rows of a CSV as they are; an empty table where it is none."""
+    try:
+        return pd.read_csv(io.BytesIO(content), nrows=5, dtype=str)
+    except ValueError:  # pandas' own parser errors are among them
+        return pd.DataFrame()
+
+
+def keep_upload(selection: Selection, files: dict[str, bytes], name: str) -> None:
+    """Check uploaded files; keep and select them, or show every fault."""
+    root = places.UPLOADS / selection.circuit.id
+    try:
+        with st.spinner("Checking"):
+            kept = store_upload(files, selection.circuit, root, name)
+    except CrossfabError as error:
+        show_fault(error, "The upload was not kept")
+        return
+    counts = f"{len(kept.source):,} designs of A, {len(kept.target):,} of B"
+    st.toast(f"Kept as **{name}**: {counts}", icon=":material/check:")
+    st.session_state[FRESH_DATA] = name
+    st.rerun()
 
 
 def generate(selection: Selection) -> None:

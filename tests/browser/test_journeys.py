@@ -42,10 +42,10 @@ def test_from_a_first_visit_to_verified_candidate_and_netlist(page, base):
     expect(page.get_by_text("Bode plot")).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     with page.expect_download() as netlist:
-        page.get_by_role("button", name="Netlist").click()
+        page.get_by_role("button", name="Netlist", exact=True).click()
     assert "gf180" in netlist.value.path().read_text().lower()
     with page.expect_download() as table:
-        page.get_by_role("button", name="CSV").click()
+        page.get_by_role("button", name="CSV", exact=True).click()
     lines = table.value.path().read_text().splitlines()
     assert lines[0].startswith("w1,w2,w3,l1,l2,l3,ibias,")
     assert len(lines) == 11
@@ -90,3 +90,32 @@ def test_a_training_is_launched_its_curves_move_and_it_is_cancelled(page, base, 
     page.reload()
     settled(page)
     expect(page.get_by_test_id("stException")).to_have_count(0)
+
+
+def test_a_broken_upload_shows_its_fault_and_a_good_one_is_kept(page, base, workspace, tmp_path):
+    good = workspace / "uploads" / "5t_opamp" / "small"
+    broken = tmp_path / "target_targets.csv"
+    text = (good / "target" / "target_targets.csv").read_text()
+    broken.write_text(text.replace("dc_gain", "gain", 1))
+    others = [path for path in good.glob("*/*.csv") if path.name != broken.name]
+    visit(page, base, "data", QUERY)
+    page.get_by_role("tab", name="Upload").click()
+    settled(page)
+    typed(page, "Name of the data set", "brought")
+    chooser = page.get_by_test_id("stFileUploaderDropzoneInput")
+    chooser.set_input_files([*others, broken])
+    expect(page.get_by_text("Preview of target_targets.csv")).to_be_visible()
+    settled(page)
+    page.get_by_role("button", name="Check and keep").click()
+    expect(page.get_by_test_id("stAlert")).to_contain_text("dc_gain")
+    assert not (workspace / "uploads" / "5t_opamp" / "brought").exists()
+    page.reload()
+    page.get_by_role("tab", name="Upload").click()
+    settled(page)
+    typed(page, "Name of the data set", "brought")
+    chooser.set_input_files([*others, good / "target" / "target_targets.csv"])
+    expect(page.get_by_text("Preview of target_targets.csv")).to_be_visible()
+    settled(page)
+    page.get_by_role("button", name="Check and keep").click()
+    expect(page.get_by_label("Data set", exact=True)).to_have_value("data: brought")
+    assert (workspace / "uploads" / "5t_opamp" / "brought").is_dir()
