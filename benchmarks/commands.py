@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN, END = "<!-- commands: begin -->", "<!-- commands: end -->"
-LINES = 24
+LINES = 46
 
 DESIGNS = """w1,w2,w3,l1,l2,l3,ibias
 36,22,14,1,1,0.5,1e-05
