@@ -64,6 +64,10 @@ def take(page: Page, base: str, name: str, path: Path) -> list[str]:
     if name == "design" and page.get_by_role("button", name="Verify in SPICE").is_enabled():
         page.get_by_role("button", name="Verify in SPICE").click()
         settled(page)
+    if name == "ensemble":
+        page.get_by_role("tab", name="Parity").click()
+        settled(page)
+    page.mouse.move(0, 0)  # no toolbar of a hovered table
     page.set_viewport_size({"width": 1280, "height": full_height(page, TALLEST)})
     settled(page)
     page.evaluate("() => new Promise(done => setTimeout(done, 800))")  # charts move in

@@ -59,9 +59,7 @@ def collapsed(sizes: pd.DataFrame) -> pd.Series:
     return (sizes["w2"] <= 8.0) & (sizes["ibias"] >= 1.5e-5)
 
 
-def write_dataset(
-    folder: Path, n_source: int = 400, n_target: int = 120, seed: int = 0
-) -> Path:
+def write_dataset(folder: Path, n_source: int = 400, n_target: int = 120, seed: int = 0) -> Path:
     """Write a data folder and return it."""
     for number, (domain, process, n) in enumerate(
         (("source", "A", n_source), ("target", "B", n_target))

@@ -28,6 +28,4 @@ OVERRIDES = (
 
 def tiny_run(data: Path, out: Path, *overrides: str, **arguments) -> RunStore:  # type: ignore[no-untyped-def]
     """Train a tiny network on a data folder."""
-    return start_training(
-        CIRCUIT, data, out, overrides=[*OVERRIDES, *overrides], **arguments
-    )
+    return start_training(CIRCUIT, data, out, overrides=[*OVERRIDES, *overrides], **arguments)

@@ -139,8 +139,7 @@ def reliability(z: Mapping[str, ArrayLike], *, height: int = 300) -> go.Figure:
         name="exact",
         hoverinfo="skip",
     )
-    colours = ["#3B82F6", "#14B8A6", "#A16207", "#8B5CF6", "#DB2777", "#64748B"]
-    for (label, values), colour in zip(z.items(), colours, strict=False):
+    for (label, values), colour in zip(z.items(), style.PALETTE, strict=False):
         size = np.abs(np.asarray(values, dtype=float))
         size = size[np.isfinite(size)]
         share = (

@@ -9,7 +9,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-PALETTE = ["#3B82F6", "#EF4444", "#14B8A6", "#A16207", "#8B5CF6", "#8593A6"]
+from core.figures import style
 
 
 def epochs_table(events: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
@@ -45,8 +45,8 @@ def loss_curves(table: pd.DataFrame, *, log: bool, by_run: bool, height: int = 3
     colour, dash = ("run", "term") if by_run else ("term", "run")
     encodings: dict[str, Any] = {
         "x": alt.X("epoch:Q", title="Epoch", axis=alt.Axis(tickMinStep=1)),
-        "y": alt.Y("value:Q", title="Loss", scale=scale, axis=alt.Axis(format="~g")),
-        "color": alt.Color(f"{colour}:N", title=None, scale=alt.Scale(range=PALETTE)),
+        "y": alt.Y("value:Q", title="Loss", scale=scale, axis=alt.Axis(format=".4~g")),
+        "color": alt.Color(f"{colour}:N", title=None, scale=alt.Scale(range=style.PALETTE)),
         "tooltip": [
             alt.Tooltip("run:N"),
             alt.Tooltip("term:N"),

@@ -16,11 +16,14 @@ FAIL = "#EA580C"
 MUTED = "#8593A6"
 GRID = "rgba(133, 147, 166, 0.22)"
 
+# Lines that belong to neither process: no blue, no red.
+PALETTE = ["#14B8A6", "#A16207", "#8B5CF6", "#DB2777", "#65A30D", "#8593A6"]
 MEMBERS = {
     "ensemble": CANDIDATE,
-    "align": "#3B82F6",
+    "align": "#8B5CF6",
     "target_only": "#A16207",
-    "dual_head": "#8B5CF6",
+    "dual_head": "#DB2777",
+    "gaussian_process": "#65A30D",
     "baseline": MUTED,
 }
 

@@ -24,7 +24,7 @@ def save_button(
     process: str,
 ) -> None:
     """Draw the button that keeps a candidate with a note."""
-    with st.popover("Save", icon=":material/bookmark:"):
+    with st.popover("Save"):
         note = st.text_input("Note", key="design_note", placeholder="what it is for")
         if st.button("Keep in the library", key="design_save", type="primary"):
             quantities = [*circuit.metric_names, "supply_current", "gate_area"]

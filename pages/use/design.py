@@ -198,7 +198,6 @@ def downloads(result: DesignResult, number: int, process: str) -> None:
         "candidates.csv",
         "text/csv",
         key="design_csv",
-        icon=":material/download:",
         help="All candidates",
         on_click="ignore",
     )
@@ -208,7 +207,6 @@ def downloads(result: DesignResult, number: int, process: str) -> None:
         "report.json",
         "application/json",
         key="design_json",
-        icon=":material/download:",
         help="Specification, candidates and what cannot be met",
         on_click="ignore",
     )
@@ -220,7 +218,6 @@ def downloads(result: DesignResult, number: int, process: str) -> None:
             f"{circuit.id}_candidate_{number + 1:02d}.cir",
             "text/plain",
             key="design_netlist",
-            icon=":material/download:",
             help="This candidate for ngspice with the installed PDK",
             on_click="ignore",
         )
