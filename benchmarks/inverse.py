@@ -99,6 +99,7 @@ def make_specs(circuit: Circuit) -> dict[str, Any]:
         "process": PROCESS,
         "engine": seen.engine,
         "seed": SEED,
+        "testbench": dict(circuit.testbench),
         "sha256": hashlib.sha256(text.encode()).hexdigest(),
         "specs": specs,
     }
@@ -113,6 +114,8 @@ def load_specs(circuit: Circuit) -> list[dict[str, Any]]:
     found = hashlib.sha256(json.dumps(table["specs"], sort_keys=True).encode()).hexdigest()
     if found != table["sha256"]:
         raise SystemExit(f"{path.name} is not the frozen one: its hash is {found}.")
+    if table["testbench"] != dict(circuit.testbench):
+        raise SystemExit(f"{path.name} was made with another testbench: delete it, make it again.")
     specs: list[dict[str, Any]] = table["specs"]
     return specs
 
