@@ -10,7 +10,7 @@ from core.inverse.corners import (
     tightened,
 )
 from core.inverse.flags import parse_band, parse_numbers, specification_from_flags
-from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Specification, Tie
+from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Tie
 from core.inverse.guidance import Guidance, guide
 from core.inverse.mismatch_yield import MismatchYield, simulate_yield
 from core.inverse.outputs import report, write_outputs
@@ -21,6 +21,7 @@ from core.inverse.sampling import mdn_sampler, sample_sizings
 from core.inverse.search import DesignResult, design
 from core.inverse.sensitivity import sensitivities
 from core.inverse.spec_file import load_specification
+from core.inverse.specification import Specification
 from core.inverse.starts import read_starts
 from core.inverse.verify import Simulated, Verification, judge, spice_oracle, verify
 from core.inverse.workbench import Workbench, prepare

@@ -7,8 +7,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from core.inverse.forward import Outcome
 from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT
-from core.inverse.problem import Outcome, Problem, physical
+from core.inverse.problem import Problem, physical
 from core.inverse.workbench import Workbench
 
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core.errors import InputError
-from core.inverse.goals import Specification
 from core.inverse.pools import Sampler, SearchSettings
 from core.inverse.search import DesignResult, design
+from core.inverse.specification import Specification
 from core.inverse.verify import PASS, Simulated, judge
 from core.inverse.workbench import Workbench
 from core.spice.gate import failure_categories

@@ -14,9 +14,9 @@ import pandas as pd
 
 from core.errors import InputError
 from core.inverse.corners import CornerTable, simulate_corners, tightened
-from core.inverse.goals import Specification
 from core.inverse.pools import Sampler
 from core.inverse.search import DesignResult, design
+from core.inverse.specification import Specification
 from core.inverse.verify import PASS
 from core.inverse.workbench import Workbench
 from core.spice.process import Process

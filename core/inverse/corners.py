@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from core.errors import InputError
-from core.inverse.goals import Goal, GoalKind, Requirement, Specification, is_logarithmic
+from core.inverse.goals import Goal, GoalKind, Requirement, is_logarithmic
+from core.inverse.specification import Specification
 from core.inverse.verify import FAIL, PASS, judge, spice_oracle
 from core.spice.process import Process
 

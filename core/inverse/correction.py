@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from core.inverse.derived import SupplyModel, log_features
-from core.inverse.problem import ForwardModel, Outcome, Predictor
+from core.inverse.forward import ForwardModel, Outcome, Predictor
 
 LENGTH = 0.5
 COMMON = 0.05

@@ -9,16 +9,11 @@ import torch
 from torch import Tensor
 
 from core.circuits import Circuit
+from core.inverse.forward import Outcome, join
 from core.inverse.gauss_newton import Stretch, solve
-from core.inverse.goals import (
-    POWER,
-    SUPPLY_CURRENT,
-    Requirement,
-    is_logarithmic,
-    label_and_unit,
-)
+from core.inverse.goals import POWER, SUPPLY_CURRENT, Requirement, is_logarithmic, label_and_unit
 from core.inverse.library import Library, evaluate
-from core.inverse.problem import Outcome, Problem, join, physical
+from core.inverse.problem import Problem, physical
 from core.inverse.space import DesignSpace
 from core.inverse.starts import SCREEN_FLOOR
 from core.inverse.workbench import Workbench

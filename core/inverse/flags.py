@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from core.circuits import Circuit
 from core.errors import InputError
-from core.inverse.goals import GoalKind, Specification, goal_from_value
+from core.inverse.goals import GoalKind, goal_from_value
+from core.inverse.specification import Specification
 from core.units import parse
 
 BAND_FLAGS = {"ugf": "--ugf-band", "phase_margin": "--pm-band"}

@@ -17,10 +17,12 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from core.inverse.forward import Forward, Outcome
 from core.inverse.linearisation import Linearised, linearise
-from core.inverse.problem import Forward, Outcome, Problem, log_heavy, log_heavy_density
+from core.inverse.problem import Problem
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
+from core.inverse.tails import log_heavy, log_heavy_density
 
 SIGMA_FLOOR = 0.01
 BOUNDARY_WEIGHT = 30.0

@@ -12,9 +12,10 @@ import itertools
 import torch
 from torch import Tensor
 
+from core.inverse.forward import Forward, Outcome, join
 from core.inverse.library import evaluate
 from core.inverse.linearisation import Linearised
-from core.inverse.problem import Forward, Outcome, Problem, join
+from core.inverse.problem import Problem
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.inverse.goals import POWER, Requirement, Specification, label_and_unit
+from core.inverse.goals import POWER, Requirement, label_and_unit
 from core.inverse.pools import pose
 from core.inverse.problem import Problem, physical
+from core.inverse.specification import Specification
 from core.inverse.workbench import Workbench
 from core.units import engineering
 

@@ -12,7 +12,7 @@ import torch
 from scipy.stats import qmc
 from torch import Tensor
 
-from core.inverse.problem import Forward, Outcome, join
+from core.inverse.forward import Forward, Outcome, join
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 

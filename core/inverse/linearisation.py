@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.inverse.problem import Forward, Outcome
+from core.inverse.forward import Forward, Outcome
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 

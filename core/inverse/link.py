@@ -12,7 +12,8 @@ import re
 from core.circuits import Circuit
 from core.data import DomainTable
 from core.errors import InputError
-from core.inverse.goals import Goal, GoalKind, Specification
+from core.inverse.goals import Goal, GoalKind
+from core.inverse.specification import Specification
 
 _ITEM = re.compile(
     r"^(?P<name>\w+) (?P<kind>[a-z]+)(?: (?P<low>[0-9.e+-]+?))?(?:\.\.(?P<high>[0-9.e+-]+))?"

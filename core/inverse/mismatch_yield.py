@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import binomtest
 
-from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT, Specification
+from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT
+from core.inverse.specification import Specification
 from core.inverse.verify import PASS, judge
 from core.spice.process import Process
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import pandas as pd
 
-from core.inverse.goals import Specification
 from core.inverse.search import DesignResult
+from core.inverse.specification import Specification
 from core.inverse.verify import Verification
 from core.spice.pdk import pdk_netlist
 from core.spice.process import Process

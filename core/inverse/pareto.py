@@ -12,9 +12,11 @@ from torch import Tensor
 
 from core.errors import InputError
 from core.inverse.candidates import candidate_table
-from core.inverse.goals import Goal, GoalKind, Specification
+from core.inverse.forward import Outcome, join
+from core.inverse.goals import Goal, GoalKind
 from core.inverse.pools import Question, SearchSettings, pose, search_default
-from core.inverse.problem import Outcome, Problem, join
+from core.inverse.problem import Problem
+from core.inverse.specification import Specification
 from core.inverse.workbench import Workbench
 
 FEWEST, MOST = 2, 3

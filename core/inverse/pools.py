@@ -9,13 +9,14 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from core.inverse.forward import Outcome, join
 from core.inverse.gauss_newton import solve
-from core.inverse.goals import Specification
 from core.inverse.grid_search import repair, round_to_grid
 from core.inverse.library import Library, evaluate
-from core.inverse.problem import Outcome, Problem, join, make_problem, physical
+from core.inverse.problem import Problem, make_problem, physical
 from core.inverse.reference import ReferenceSettings, hinge_loss, solve_reference
 from core.inverse.space import DesignSpace, design_space
+from core.inverse.specification import Specification
 from core.inverse.starts import screen
 from core.inverse.workbench import Workbench
 

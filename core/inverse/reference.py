@@ -14,7 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.inverse.problem import Forward, Outcome, Problem
+from core.inverse.forward import Forward, Outcome
+from core.inverse.problem import Problem
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 

@@ -11,7 +11,7 @@ import torch
 from core.errors import InputError
 from core.inverse.candidates import candidate_table
 from core.inverse.feasibility import Feasibility, assess
-from core.inverse.goals import Specification
+from core.inverse.forward import Predictor
 from core.inverse.pools import (
     Pool,
     Question,
@@ -23,9 +23,9 @@ from core.inverse.pools import (
     search_default,
     search_reference,
 )
-from core.inverse.problem import Predictor
 from core.inverse.reference import ReferenceSettings
 from core.inverse.selection import distinct, select_diverse
+from core.inverse.specification import Specification
 from core.inverse.workbench import Workbench, prepare
 
 METHODS = ("default", "reference")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from core.inverse.problem import Outcome
+from core.inverse.forward import Outcome
 from core.inverse.space import DesignSpace
 
 CONSIDERED = 400

@@ -17,7 +17,8 @@ from torch import Tensor
 
 from core.circuits import Circuit, Variable
 from core.errors import InputError
-from core.inverse.goals import Tie, matching, on_grid
+from core.inverse.goals import Tie
+from core.inverse.grid_points import matching, on_grid
 
 COARSE_POINTS = 8
 

@@ -28,7 +28,8 @@ from typing import Any
 
 from core.circuits import Circuit
 from core.errors import InputError, suggest
-from core.inverse.goals import DERIVED, Goal, Specification, Tie, goal_from_value
+from core.inverse.goals import DERIVED, Goal, Tie, goal_from_value
+from core.inverse.specification import Specification
 from core.units import parse
 
 _SECTIONS = ("circuit", "goals", "limits", "ties")

@@ -15,7 +15,8 @@ from torch import Tensor
 
 from core.circuits import Circuit
 from core.errors import InputError
-from core.inverse.problem import Outcome, Problem
+from core.inverse.forward import Outcome
+from core.inverse.problem import Problem
 from core.inverse.space import DesignSpace
 
 SCREEN_FLOOR = 0.1

@@ -17,8 +17,9 @@ import pandas as pd
 
 from core.circuits import Circuit
 from core.errors import InputError
-from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT, Specification
+from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT
 from core.inverse.search import DesignResult
+from core.inverse.specification import Specification
 from core.spice.gate import failure_categories
 from core.spice.process import Process
 

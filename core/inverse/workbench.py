@@ -12,19 +12,13 @@ from torch import Tensor
 from core.circuits import Circuit
 from core.inverse.correction import CorrectedModel, correct_model
 from core.inverse.derived import fit_supply_model, log_features, log_gate_area
-from core.inverse.goals import Specification, is_logarithmic
+from core.inverse.forward import Forward, ForwardModel, KnownDesigns, Outcome, Predictor, join
+from core.inverse.goals import is_logarithmic
 from core.inverse.library import Library, build_library
 from core.inverse.linearisation import linearise
-from core.inverse.problem import (
-    Forward,
-    ForwardModel,
-    KnownDesigns,
-    Outcome,
-    Predictor,
-    join,
-)
 from core.inverse.region import KnownRegion, known_region
 from core.inverse.space import DesignSpace, design_space
+from core.inverse.specification import Specification
 
 LIBRARY_SIZE = 8192
 RESTRICTED_SIZE = 2048

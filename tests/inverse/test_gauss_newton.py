@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from core.inverse import Goal, GoalKind, Specification, Workbench
+from core.inverse.forward import Outcome
 from core.inverse.gauss_newton import residuals, solve
 from core.inverse.linearisation import linearise
 from core.inverse.pools import pose
-from core.inverse.problem import Outcome, log_heavy, log_heavy_density
+from core.inverse.tails import log_heavy, log_heavy_density
 from tests.inverse.textbook import K_N, LOAD
 
 

@@ -11,12 +11,13 @@ from hypothesis import strategies as st
 from core.circuits import load_circuit
 from core.data import DomainTable
 from core.errors import InputError
-from core.inverse.goals import Goal, GoalKind, Specification
+from core.inverse.goals import Goal, GoalKind
 from core.inverse.link import (
     specification_from_text,
     specification_to_text,
     starting_specification,
 )
+from core.inverse.specification import Specification
 
 CIRCUIT = load_circuit("5t_opamp")
 
