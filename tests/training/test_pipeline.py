@@ -43,6 +43,7 @@ def test_a_run_writes_every_checkpoint_and_ends_as_done(run):
         "5t_opamp_target_only.safetensors",
         "5t_opamp_dualhead_finetuned.safetensors",
         "5t_opamp_mdn.safetensors",
+        "5t_opamp_gaussian_process.safetensors",
         "5t_opamp_ensemble.safetensors",
     }
     assert run.status().state == RunState.DONE
@@ -107,7 +108,14 @@ def test_the_reported_rows_have_no_influence_on_anything_learned(run, data, tmp_
     table.loc[rows] = table.loc[rows].to_numpy()[::-1] * 1.5
     table.to_csv(path, index=False)
     other = tiny_run(scrambled, tmp_path / "run")
-    for name in ("align_hetero_lambda0", "target_only", "dualhead_finetuned", "mdn", "ensemble"):
+    for name in (
+        "align_hetero_lambda0",
+        "target_only",
+        "dualhead_finetuned",
+        "mdn",
+        "gaussian_process",
+        "ensemble",
+    ):
         mine, theirs = tensors(run.folder, name), tensors(other.folder, name)
         assert mine.keys() == theirs.keys()
         for key, value in mine.items():
