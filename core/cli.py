@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from core.circuits import Circuit
-    from core.inverse import DesignResult, ReferenceSettings, Specification, Verification
+    from core.inverse import (
+        DesignResult,
+        ReferenceSettings,
+        Specification,
+        Verification,
+        Workbench,
+    )
     from core.spice import Process
 
 MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
@@ -373,6 +379,15 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
 @click.option("--weights", help="Weight of each metric, by commas.")
 @click.option("--n", default=10, show_default=True, help="Number of candidates.")
 @click.option("--verify", "verify_count", type=int, default=0, help="Simulate the best K in SPICE.")
+@click.option(
+    "--until",
+    default=0,
+    help="Simulate and learn until N designs are confirmed; writes campaign.csv.",
+)
+@click.option("--budget", default=20, show_default=True, help="Most simulations of --until.")
+@click.option(
+    "--corners", is_flag=True, help="Size for 17 corners, confirmed in SPICE; writes corners.csv."
+)
 @click.option("--process", default=None, help="Process to verify in; default: the run's target.")
 @_model
 @click.option(
@@ -402,8 +417,9 @@ def design(run_folder: Path, out: Path, **flags: Any) -> None:
     specification = _specification(predictor.circuit, flags)
     process = _process_to_verify(run_folder, flags["process"])
     starts = read_starts(flags["init_file"], predictor.circuit) if flags["init_file"] else None
+    bench = prepare(predictor, seed=flags["seed"])
     result = search(
-        prepare(predictor, seed=flags["seed"]),
+        bench,
         specification,
         n=flags["n"],
         method=flags["method"],
@@ -421,7 +437,68 @@ def design(run_folder: Path, out: Path, **flags: Any) -> None:
     if flags["verify_count"]:
         verification = _verify(result, process, flags)
     write_outputs(result, verification, out, process)
+    if flags["until"]:
+        _until(bench, specification, process, run_folder, out, flags)
+    if flags["corners"]:
+        _corners(bench, specification, process, out, flags)
     click.echo(f"Written: {out}")
+
+
+def _until(
+    bench: Workbench,
+    specification: Specification,
+    process: Process,
+    run_folder: Path,
+    out: Path,
+    flags: dict[str, Any],
+) -> None:
+    """Design, simulate and learn until enough designs are confirmed."""
+    from core.inverse import design_until, mdn_sampler, spice_oracle
+
+    campaign = design_until(
+        bench,
+        specification,
+        spice_oracle(specification.circuit, process, engine=flags["engine"]),
+        confirmed=flags["until"],
+        budget=flags["budget"],
+        seed=flags["seed"],
+        sampler=mdn_sampler(run_folder, flags["seed"]),
+        supply_voltage=process.supply,
+        progress=_progress("simulated"),
+    )
+    _write_csv(campaign.table, out / "campaign.csv")
+    click.echo(f"{campaign.confirmed} designs confirmed with {len(campaign.table)} simulations")
+    for reason, times in campaign.rejections.items():
+        click.echo(f"rejected {times}: {reason}")
+
+
+def _corners(
+    bench: Workbench,
+    specification: Specification,
+    process: Process,
+    out: Path,
+    flags: dict[str, Any],
+) -> None:
+    """Size for the corners and say which candidates hold in all of them."""
+    from core.inverse import design_for_corners
+
+    found = design_for_corners(
+        bench,
+        specification,
+        process,
+        n=flags["n"],
+        k=min(3, flags["n"]),
+        seed=flags["seed"],
+        engine=flags["engine"],
+        progress=_progress("rounds over the corners"),
+    )
+    _show(found.table)
+    _write_csv(found.table, out / "corner_candidates.csv")
+    _write_csv(found.corners.table, out / "corners.csv")
+    click.echo(
+        f"{len(found.confirmed)} of {len(found.table)} candidates hold in all 17 corners "
+        f"({found.simulations} simulations)"
+    )
 
 
 def _check_counts(n: int, verify_count: int) -> None:

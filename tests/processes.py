@@ -15,7 +15,7 @@ def a_process_that_is_gone() -> int:
     return process.pid
 
 
-def until(condition: Callable[[], object], timeout: float = 30.0) -> None:
+def until(condition: Callable[[], object], timeout: float = 120.0) -> None:
     """Wait for a condition that another process brings about."""
     end = time.monotonic() + timeout
     while not condition():

@@ -26,7 +26,7 @@ def candidate_table(
     (um^2); supply_current (A); power (W, NaN without a supply voltage); probability of meeting
     all requirements; worst_margin (share of the bound, an angle in degrees; negative: not met)
     and worst_spec, of the requirement least likely to hold; validity; trust_distance (1 is
-    typical of known designs).
+    typical of known designs); known (whether it was simulated before).
     """
     predictor = bench.forward.predictor
     circuit = predictor.circuit
@@ -46,6 +46,7 @@ def candidate_table(
     table["worst_margin"], table["worst_spec"] = margin, spec
     table["validity"] = outcome.validity.numpy()
     table["trust_distance"] = bench.trust_distance(sizes)
+    table["known"] = table["trust_distance"] < 1e-6
     return table
 
 

@@ -1,8 +1,8 @@
 """Sizing that survives the corners: the specification makes room, SPICE confirms.
 
-The model knows the typical condition. What a quantity loses from there to the worst condition
-changes little from design to design, so it is measured on a few candidates, the bounds move by
-it, and the search is repeated for the tightened bounds; two rounds are usually enough.
+The model knows the typical condition. What a quantity loses from there to the worst condition is
+measured on a few candidates, the bounds move by what the sturdiest of them loses, and the search is
+repeated for the tightened bounds. Only what SPICE has confirmed in every condition is called so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 from core.errors import InputError
 from core.inverse.corners import CornerTable, simulate_corners, tightened
 from core.inverse.pools import Sampler
-from core.inverse.search import DesignResult, design
+from core.inverse.search import design
 from core.inverse.specification import Specification
 from core.inverse.verify import PASS
 from core.inverse.workbench import Workbench
@@ -29,18 +29,22 @@ class CornerDesign:
     Attributes:
         specification: what has to hold in every condition.
         aimed: the tightened specification of the last search.
-        result: the last search.
-        corners: its first candidates over the conditions.
-        confirmed: the candidates that hold everywhere, in SPICE (rows of ``result.candidates``).
+        table: the candidates that were simulated, with ``held`` (in how many conditions everything
+            holds) and ``confirmed`` (in all of them).
+        corners: those of the last round over the conditions.
         simulations: number of simulations spent.
     """
 
     specification: Specification
     aimed: Specification
-    result: DesignResult
+    table: pd.DataFrame
     corners: CornerTable
-    confirmed: pd.DataFrame
     simulations: int
+
+    @property
+    def confirmed(self) -> pd.DataFrame:
+        """The candidates that hold in every condition, in SPICE."""
+        return self.table[self.table["confirmed"]]
 
 
 def design_for_corners(
@@ -50,14 +54,14 @@ def design_for_corners(
     *,
     n: int = 10,
     k: int = 3,
-    rounds: int = 3,
+    rounds: int = 4,
     seed: int = 0,
     sampler: Sampler | None = None,
     engine: str = "auto",
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> CornerDesign:
-    """Search, simulate the best k over the corners, tighten, search again; stop when all k hold.
+    """Search, simulate the best k over the corners, tighten, search again; stop when k hold.
 
     Args:
         bench: the workbench of the predictor.
@@ -81,19 +85,27 @@ def design_for_corners(
             "round."
         )
     aimed, spent = specification, 0
+    names = specification.circuit.variable_names
+    tried: list[pd.DataFrame] = []
     for done in range(1, rounds + 1):
         result = design(
-            bench, aimed, n=n, seed=seed, sampler=sampler, supply_voltage=process.supply
+            bench,
+            aimed,
+            n=n,
+            seed=seed,
+            sampler=sampler,
+            supply_voltage=process.supply,
+            exclude=pd.concat(tried) if tried else None,
         )
-        names = specification.circuit.variable_names
-        sizes = result.candidates[names].iloc[:k].reset_index(drop=True)
-        corners = simulate_corners(specification, sizes, process, engine=engine, jobs=jobs)
+        chosen = result.candidates.iloc[:k].reset_index(drop=True)
+        corners = simulate_corners(specification, chosen[names], process, engine=engine, jobs=jobs)
         spent += len(corners.table)
         holds = (corners.worst["verdict"] == PASS).to_numpy()
+        tried.append(chosen.assign(held=corners.worst["held"], confirmed=holds))
         if progress is not None:
             progress(done, rounds)
-        if holds.all() or done == rounds:
+        if sum(int(part["confirmed"].sum()) for part in tried) >= k:
             break
         aimed = tightened(specification, corners)
-    confirmed = result.candidates.iloc[: len(holds)][holds]
-    return CornerDesign(specification, aimed, result, corners, confirmed, spent)
+    table = pd.concat(tried, ignore_index=True)
+    return CornerDesign(specification, aimed, table, corners, spent)

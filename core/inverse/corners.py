@@ -44,12 +44,20 @@ class CornerTable:
         table: one row a design and condition: ``candidate`` (from 1), ``condition``, simulated
             quantities, margins and PASS or FAIL of each requirement, ``verdict``, ``failure``.
         spread: one row a design and quantity: smallest, typical, largest over the conditions.
-        worst: one row a design: smallest margin of each requirement and the overall verdict.
+        worst: one row a design: smallest margin of each requirement, ``held`` (in how many
+            conditions everything holds), ``failures`` (in how many it does not work), ``verdict``.
     """
 
     table: pd.DataFrame
     spread: pd.DataFrame
     worst: pd.DataFrame
+
+    @property
+    def sturdiest(self) -> int:
+        """Number of the candidate that holds in most conditions; the first of equals."""
+        return int(
+            self.worst.sort_values("held", ascending=False, kind="stable")["candidate"].iloc[0]
+        )
 
 
 def standard_conditions(process: Process) -> list[Condition]:
@@ -122,8 +130,9 @@ def simulate_corners(
 def tightened(specification: Specification, corners: CornerTable) -> Specification:
     """The specification for the typical condition that makes room for the corners.
 
-    Each bound moves by what its quantity loses from typical to the worst condition, in the median
-    over the simulated designs (as a ratio, an angle in degrees). Designing for the result and
+    Each bound moves by what its quantity loses from typical to the worst condition in the sturdiest
+    of the simulated designs, the one that holds in most conditions (as a ratio, an angle in
+    degrees). Designing for the result and
     simulating again converges in a round or two, since the loss changes little between designs.
     A band that closes is kept open at its middle.
     """
@@ -148,12 +157,15 @@ def _moved(
 ) -> float | None:
     if bound is None or goal.kind is GoalKind.IGNORE:
         return bound
-    rows = corners.spread[corners.spread["quantity"] == goal.quantity]
+    spread = corners.spread
+    rows = spread[
+        (spread["quantity"] == goal.quantity) & (spread["candidate"] == corners.sturdiest)
+    ]
     worst = rows["minimum"] if side == "at least" else rows["maximum"]
     if is_logarithmic(specification.circuit, goal.quantity):
-        ratio = float((rows["typical"] / worst).median())
+        ratio = float((rows["typical"] / worst).iloc[0])
         return bound * ratio if np.isfinite(ratio) and ratio > 0 else bound
-    loss = float((rows["typical"] - worst).median())
+    loss = float((rows["typical"] - worst).iloc[0])
     return bound + loss if np.isfinite(loss) else bound
 
 
@@ -189,6 +201,7 @@ def _worst(specification: Specification, table: pd.DataFrame) -> pd.DataFrame:
     worst = grouped[names].min()
     passes = grouped["verdict"].apply(lambda verdicts: bool((verdicts == PASS).all()))
     worst["verdict"] = np.where(passes, PASS, FAIL)
+    worst["held"] = grouped["verdict"].apply(lambda verdicts: int((verdicts == PASS).sum()))
     worst["failures"] = grouped["failure"].apply(lambda reasons: int((reasons != "").sum()))
     return worst.reset_index()
 

@@ -134,7 +134,7 @@ def fusion_tab(selection: Selection) -> None:
     labels = [shown[name].label for name in circuit.metric_names]
     checkpoint = load_checkpoint(selection.run, f"{circuit.id}_ensemble", circuit.id, "ensemble")
     members = list(checkpoint.metadata["members"])
-    weights = pd.DataFrame(checkpoint.tensors["weights"].numpy(), members, labels)
+    weights = pd.DataFrame(checkpoint.tensors["fusion.weights"].numpy(), members, labels)
     prefix = "temperature_squared."
     temperatures = pd.DataFrame(
         {

@@ -54,16 +54,13 @@ def corners(specification: Specification, sizes: pd.DataFrame, process: str, tex
     passed = int((table["verdict"] == "PASS").sum())
     colour = "green" if passed == len(table) else "orange"
     st.markdown(f":{colour}-badge[{passed} of {len(table)} conditions PASS]")
-    left, right = st.columns([1, 1.6])
-    with left:
-        st.dataframe(spread_view(table, specification), height="content", alt="Spread")
-    with right:
-        view = corner_view(table, specification)
-        st.dataframe(
-            view.style.map(verdict_style, subset=["Verdict"]),
-            height=420,
-            alt="Every condition",
-        )
+    st.dataframe(spread_view(table, specification), height="content", alt="Spread")
+    view = corner_view(table, specification)
+    st.dataframe(
+        view.style.map(verdict_style, subset=["Verdict"]),
+        height="content",
+        alt="Every condition",
+    )
 
 
 def monte_carlo(specification: Specification, sizes: pd.DataFrame, process: str, text: str) -> None:

@@ -31,14 +31,20 @@ def test_there_are_seventeen_conditions_and_the_typical_one_is_first() -> None:
 
 
 def test_bounds_move_by_what_the_corners_take() -> None:
-    """A gain that loses a tenth asks for a ninth more; an angle moves by the difference."""
+    """A gain that loses a tenth asks for a ninth more; an angle moves by the difference.
+
+    The second design collapses in some corners; the sturdier first one sets the bounds.
+    """
     rows = [
         ("dc_gain", 90.0, 100.0, 120.0),
         ("phase_margin", 55.0, 60.0, 70.0),
         ("supply_current", 1e-5, 2e-5, 3e-5),
     ]
     spread = pd.DataFrame(rows, columns=["quantity", "minimum", "typical", "maximum"])
-    corners = CornerTable(pd.DataFrame(), spread.assign(candidate=1), pd.DataFrame())
+    worst = pd.DataFrame({"candidate": [1, 2], "held": [17, 3]})
+    collapsed = spread.assign(candidate=2, minimum=1e-9)
+    both = pd.concat([spread.assign(candidate=1), collapsed])
+    corners = CornerTable(pd.DataFrame(), both, worst)
     bounds = {r.name: r.bound for r in tightened(spec(), corners).requirements}
     assert bounds["dc_gain >="] == pytest.approx(50.0 / 0.9)
     assert bounds["phase_margin >="] == pytest.approx(45.0)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import joblib
 import pandas as pd
@@ -78,8 +80,12 @@ def test_generating_again_gives_the_same_files(made: Path, tmp_path: Path) -> No
     assert contents(make(tmp_path / "again")) == contents(made)
 
 
-def test_dask_cluster_gives_the_same_files(made: Path, tmp_path: Path) -> None:
+def test_dask_cluster_gives_the_same_files(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     distributed = pytest.importorskip("distributed")
+    # Spawned workers import the main module, which a page test may have set to a page.
+    monkeypatch.setitem(sys.modules, "__main__", ModuleType("__main__"))
     with (
         distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, dashboard_address=None, processes=True
