@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -54,10 +55,7 @@ class Quantity:
 
     def text(self, value: float, digits: int = 3) -> str:
         """Write one stored value: ``46.5 dB``, ``9.1 MHz``, ``4.63 V/us``."""
-        if not self.decibels:
-            return engineering(float(value), self.unit, digits)
-        level = float(self.shown(value))
-        return "–" if np.isnan(level) else f"{level:.1f} dB"
+        return _text(self, float(value), digits)
 
     def both(self, value: float, digits: int = 3) -> str:
         """Write one stored value, a ratio also as a ratio: ``46.5 dB (212 V/V)``."""
@@ -98,6 +96,15 @@ class Quantity:
         if axis["type"] == "log":
             axis["dtick"] = "D2" if prefixes else None
         return axis
+
+
+@lru_cache(maxsize=65536)
+def _text(quantity: Quantity, value: float, digits: int) -> str:
+    """Write one value; kept, since a page of sliders asks for the same thousands each time."""
+    if not quantity.decibels:
+        return engineering(value, quantity.unit, digits)
+    level = float(quantity.shown(value))
+    return "–" if np.isnan(level) else f"{level:.1f} dB"
 
 
 def of_metric(metric: Metric) -> Quantity:

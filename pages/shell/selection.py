@@ -25,9 +25,15 @@ class Selection:
     run: Path | None
 
 
+@st.cache_resource
+def circuit_of(circuit_id: str) -> Circuit:
+    """Read a circuit that comes with Crossfab, once."""
+    return load_circuit(circuit_id)
+
+
 def choose() -> None:
     """Draw the three selectors and remember what is chosen."""
-    names = {id: load_circuit(id).name for id in places.circuits()}
+    names = {id: circuit_of(id).name for id in places.circuits()}
     circuit_id = st.selectbox(
         "Circuit",
         list(names),
@@ -62,7 +68,7 @@ def choose() -> None:
         width=220,
     )
     st.session_state[STATE] = Selection(
-        load_circuit(circuit_id), data_name, folders[data_name], run_name or "", runs.get(run_name)
+        circuit_of(circuit_id), data_name, folders[data_name], run_name or "", runs.get(run_name)
     )
 
 

@@ -1,0 +1,171 @@
+"""How fast the dashboard answers, in headless Chromium.
+
+Run with ``python -m benchmarks.dashboard``; it prints a table of figures beside their aims:
+cold start to the first page, warm first view of every page, slider to redrawn candidates, lag of
+the live curves, and many sessions at once with the server's memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from playwright.sync_api import Browser, Locator, Page
+
+from benchmarks.browser import (
+    PAGES,
+    chromium,
+    new_context,
+    serve,
+    settled,
+    temporary_workspace,
+    visit,
+)
+from benchmarks.machine import describe
+from core.training import jobs
+from core.training.run_store import RunStore
+
+SLIDES = 30
+# Note when the run that the next key causes has ended, to the millisecond.
+WATCH = """() => {
+    const app = document.querySelector("[data-testid='stApp']");
+    const state = () => app.getAttribute("data-test-script-state");
+    const begun = performance.now();
+    const ended = new Promise(done => {
+        let ran = false;
+        const observer = new MutationObserver(() => {
+            if (state() === "running") ran = true;
+            if (ran && state() === "notRunning") { observer.disconnect(); done(performance.now()); }
+        });
+        observer.observe(app, {attributes: true});
+        setTimeout(() => { observer.disconnect(); done(NaN); }, 20000);
+    });
+    window.pressed = ended.then(end => end - begun);
+}"""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One measured figure and its aim, s or MB."""
+
+    name: str
+    value: float
+    aim: float
+    unit: str = "s"
+
+    def __str__(self) -> str:
+        word = "reached" if self.value <= self.aim else "MISSED"
+        return f"{self.name:<46} {self.value:>8.2f} {self.unit:<3} aim {self.aim:g}  {word}"
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sessions", type=int, default=20, help="visitors at once")
+    parser.add_argument("--skip-training", action="store_true", help="no live curves")
+    arguments = parser.parse_args()
+    print(describe())
+    with temporary_workspace() as workspace:
+        began = time.perf_counter()
+        with serve(workspace, workspace / "server.log") as base, chromium() as browser:
+            for figure in figures(base, browser, workspace, began, arguments):
+                print(figure, flush=True)
+
+
+def figures(
+    base: str, browser: Browser, workspace: Path, began: float, arguments: argparse.Namespace
+) -> Iterator[Figure]:
+    """Yield all figures, in the order of a visit."""
+    page = new_context(browser).new_page()
+    visit(page, base, "overview")
+    yield Figure("cold server to first page", time.perf_counter() - began, 6.0)
+    for name in PAGES:
+        visit(page, base, name)
+    for name in PAGES:
+        yield Figure(f"first view, warm: {name}", first_view(browser, base, name), 1.5)
+    visit(page, base, "design")
+    seconds = [slide(page, "ArrowRight" if number % 2 else "ArrowLeft") for number in range(SLIDES)]
+    yield Figure("slider to candidates, median", statistics.median(seconds), 0.5)
+    yield Figure("slider to candidates, 95th percentile", sorted(seconds)[int(0.95 * SLIDES)], 1.0)
+    if not arguments.skip_training:
+        yield Figure("live curves behind the run, largest", lag(page, base, workspace), 2.0)
+    page.context.close()
+    errors, megabytes = crowd(browser, base, arguments.sessions)
+    yield Figure(f"{arguments.sessions} sessions: errors", errors, 0, "")
+    yield Figure(f"{arguments.sessions} sessions: memory of the server", megabytes, 1536, "MB")
+
+
+def first_view(browser: Browser, base: str, name: str) -> float:
+    """Return the time from the address to a page that stands, for a new visitor."""
+    context = new_context(browser)
+    page = context.new_page()
+    began = time.perf_counter()
+    visit(page, base, name)
+    seconds = time.perf_counter() - began - 0.2  # ``settled`` waits that long on purpose.
+    context.close()
+    return seconds
+
+
+def thumb(page: Page, metric: str) -> Locator:
+    """Return the thumb of a metric's spec slider."""
+    return page.locator(f".st-key-design_5t_opamp_{metric}_slider_1").get_by_role("slider")
+
+
+def slide(page: Page, key: str) -> float:
+    """Move the slider of the DC gain by one stop; return the time to the end of the run."""
+    thumb(page, "dc_gain").focus()
+    page.evaluate(WATCH)
+    page.keyboard.press(key)
+    return float(page.evaluate("window.pressed")) / 1000.0
+
+
+def lag(page: Page, base: str, workspace: Path) -> float:
+    """Train and return by how much the shown epoch is behind the journal, at most."""
+    run = jobs.launch(
+        workspace / "runs", "watched", jobs.TrainingRequest("5t_opamp", preset="quick")
+    )
+    visit(page, base, "training")
+    worst, shown, since = 0.0, "", time.perf_counter()
+    while not run.status().state.is_finished() and time.perf_counter() - since < 120:
+        told = _told(run)
+        if told and told != shown:
+            appeared = time.perf_counter()
+            while time.perf_counter() - appeared < 10:
+                text = page.get_by_test_id("stMain").inner_text()
+                if told in text or _told(run) in text:
+                    break
+            worst, shown = max(worst, time.perf_counter() - appeared), told
+    jobs.cancel(run)
+    return worst
+
+
+def _told(run: RunStore) -> str:
+    epochs = [event for event in run.events() if event["kind"] == "epoch"]
+    return f"{epochs[-1]['epoch']}/{epochs[-1]['epochs']}" if epochs else ""
+
+
+def crowd(browser: Browser, base: str, count: int) -> tuple[int, float]:
+    """Let visitors browse and design at once; return errors and the server's memory in MB."""
+    contexts = [new_context(browser) for _ in range(count)]
+    pages = [context.new_page() for context in contexts]
+    for number, page in enumerate(pages):
+        visit(page, base, "design" if number % 2 else PAGES[number % len(PAGES)])
+    for _ in range(3):
+        for page in pages[1::2]:
+            thumb(page, "ugf").press("ArrowRight")
+    for page in pages:
+        settled(page)
+    errors = sum(page.get_by_test_id("stException").count() for page in pages)
+    megabytes = max(child.memory_info().rss for child in psutil.Process().children()) / 1e6
+    for context in contexts:
+        context.close()
+    return errors, megabytes
+
+
+if __name__ == "__main__":
+    main()

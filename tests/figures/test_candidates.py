@@ -1,0 +1,78 @@
+"""Candidates as tables: verdicts, margins, units."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.circuits import load_circuit
+from core.figures import candidates as pictures
+from core.figures.quantity import quantities
+from core.inverse import Goal, GoalKind, Specification
+
+CIRCUIT = load_circuit("5t_opamp")
+SHOWN = quantities(CIRCUIT)
+SPECIFICATION = Specification(
+    CIRCUIT,
+    (
+        Goal("dc_gain", GoalKind.MIN, low=200.0),
+        Goal("ugf", GoalKind.RANGE, 1e6, 2e6),
+        Goal("phase_margin", GoalKind.MAXIMIZE),
+    ),
+)
+ROW = {
+    **{"slewrate_pos": 4e6, "dc_gain": 100.0, "ugf": 1.5e6, "phase_margin": 70.0, "cmrr": 1e3},
+    **{"supply_current": 2e-5, "gate_area": 85.0, "power": 6.6e-5},
+    **{"dc_gain_lo": 90.0, "dc_gain_hi": 110.0, "ugf_lo": 1.35e6, "ugf_hi": 1.65e6},
+}
+
+
+def needed(name):
+    return [item for item in SPECIFICATION.requirements if item.quantity == name]
+
+
+def test_a_miss_says_by_how_much_in_the_shown_unit():
+    assert pictures.verdict(needed("dc_gain"), SHOWN["dc_gain"], 100.0) == "FAIL by 6 dB"
+    assert pictures.verdict(needed("ugf"), SHOWN["ugf"], 2.5e6, "*") == "FAIL* by 500 kHz"
+
+
+def test_equality_passes_and_what_was_not_measured_does_not():
+    assert pictures.verdict(needed("dc_gain"), SHOWN["dc_gain"], 200.0) == "PASS"
+    assert pictures.verdict(needed("dc_gain"), SHOWN["dc_gain"], np.nan) == "FAIL: not measured"
+
+
+def test_a_quantity_without_requirement_has_no_verdict():
+    assert pictures.verdict(needed("cmrr"), SHOWN["cmrr"], 1.0) == ""
+
+
+def test_the_sheet_marks_predictions_and_not_simulations():
+    sheet = pictures.spec_sheet(SPECIFICATION, ROW, {**ROW, "dc_gain": 210.0})
+    assert sheet.loc["DC gain", "Verdict*"] == "FAIL* by 6 dB"
+    assert sheet.loc["DC gain", "Verdict"] == "PASS"
+    assert sheet.loc["UGF", "Spec"] == "1 MHz to 2 MHz"
+    assert sheet.loc["Phase margin", "Spec"] == "as large as possible"
+    assert "Power" not in sheet.index
+
+
+def test_intervals_are_half_widths_in_decibels_or_per_cent():
+    sheet = pictures.spec_sheet(SPECIFICATION, ROW)
+    assert sheet.loc["UGF", "90 %"] == "± 10 %"
+    # 20 log10(110/90) / 2
+    assert sheet.loc["DC gain", "90 %"] == "± 0.87 dB"
+    assert sheet.loc["Gate area", "90 %"] == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "head", "first"),
+    [
+        ("ugf", [9.1e6, 2e7], "UGF [MHz]", 9.1),
+        ("ibias", [1e-5, 2e-5], "Ib [uA]", 10.0),
+        ("dc_gain", [100.0, 1000.0], "DC gain [dB]", 40.0),
+        ("w1", [5.0, 6.0], "W1 [um]", 5.0),
+    ],
+)
+def test_columns_stay_numbers_with_one_prefix_in_the_head(name, values, head, first):
+    found, numbers = pictures.scaled_column(SHOWN[name], pd.Series(values))
+    assert found == head
+    assert numbers[0] == pytest.approx(first)

@@ -1,0 +1,121 @@
+"""Charts show the numbers that they are given."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from core.circuits import load_circuit
+from core.figures import accuracy, relations, response, style, tables
+from core.figures.comparison import differing, side_by_side
+from core.figures.curves import epochs_table, loss_curves
+from core.figures.distribution import bin_edges, distribution
+from core.figures.quantity import quantities
+from core.inverse.saved_designs import SavedDesign
+
+CIRCUIT = load_circuit("5t_opamp")
+SHOWN = quantities(CIRCUIT)
+
+
+def test_a_distribution_shows_shares_of_each_process_in_its_colour():
+    samples = {"A": np.geomspace(1e6, 1e7, 400), "B": np.geomspace(2e6, 3e7, 50)}
+    figure = distribution(samples, SHOWN["ugf"], log=True)
+    assert [trace.line.color for trace in figure.data] == [style.A, style.B]
+    for trace in figure.data:
+        # Every bin is drawn by two points of the same height.
+        assert np.sum(trace.y[1:-1]) / 2 == pytest.approx(100.0, rel=1e-5)
+    assert figure.data[1].name == "B: 50"
+
+
+def test_bins_span_the_values_and_survive_constants_and_nothing():
+    assert np.ptp(bin_edges([5.0] * 10, log=True)) > 0
+    assert len(bin_edges([np.nan], log=False)) == 61
+    edges = bin_edges(np.geomspace(1, 100, 1000), log=True)
+    assert np.allclose(np.diff(np.log(edges)), np.diff(np.log(edges))[0])
+
+
+def test_the_unity_gain_frequency_of_an_integrator_is_where_theory_puts_it():
+    frequency = np.geomspace(1, 1e9, 400)
+    sweep = pd.DataFrame(
+        {"frequency": frequency, "gain": 20 * np.log10(3e6 / frequency), "phase": -90.0}
+    )
+    assert response.unity_gain_frequency(sweep) == pytest.approx(3e6, rel=1e-3)
+    assert np.isnan(response.unity_gain_frequency(sweep.assign(gain=-3.0)))
+
+
+def test_parity_counts_what_lies_in_its_interval():
+    measured = np.array([1.0, 2.0, 4.0, np.nan]) * 1e6
+    figure = accuracy.parity(measured, measured, measured * 0.9, measured * 0.95, SHOWN["ugf"])
+    assert [trace.name for trace in figure.data[1:]] == [
+        "inside its interval: 0",
+        "outside its interval: 3",
+    ]
+
+
+def test_unit_normal_residuals_lie_on_the_diagonal():
+    z = np.random.default_rng(0).standard_normal(20_000)
+    line = accuracy.reliability({"x": z}).data[1]
+    assert np.abs(np.asarray(line.y) - np.asarray(line.x)).max() < 2.0
+
+
+def test_epochs_of_a_second_phase_go_on_counting():
+    def epoch(stage, number):
+        return {"kind": "epoch", "stage": stage, "member": 0, "epoch": number, "losses": {"a": 1.0}}
+
+    events = [epoch("x", 1), epoch("x", 2), {"kind": "log"}, epoch("x", 1), epoch("y", 1)]
+    table = epochs_table(events)
+    assert table["epoch"].tolist() == [1, 2, 3, 1]
+
+
+def test_losses_that_are_not_positive_have_no_place_on_a_log_axis():
+    table = pd.DataFrame(
+        {
+            "run": "r",
+            "stage": "s",
+            "member": 0,
+            "epoch": [1, 2],
+            "term": "nll",
+            "value": [1.0, -2.0],
+        }
+    )
+    assert len(loss_curves(table, log=True, by_run=False).data) == 1
+    assert len(loss_curves(table, log=False, by_run=True).data) == 2
+
+
+def test_rank_correlation_of_a_monotonous_pair_is_one():
+    from core.data import DomainTable
+
+    n = 50
+    designs = pd.DataFrame({name: np.arange(n) + 1.0 for name in CIRCUIT.variable_names})
+    metrics = pd.DataFrame({name: (np.arange(n) + 1.0) ** 3 for name in CIRCUIT.metric_names})
+    blank = pd.Series([""] * n)
+    table = DomainTable(designs, metrics, np.ones(n, bool), blank, pd.Series(np.zeros(n)))
+    assert relations.rank_correlation(table).loc["ugf", "w1"] == pytest.approx(1.0)
+
+
+def test_the_best_model_of_each_metric_is_found():
+    evaluation = {
+        "models": {
+            name: {"metrics": {"ugf": {"mse": mse, "coverage": coverage}}}
+            for name, mse, coverage in (("a", 4.0, 0.99), ("b", 9.0, 0.89))
+        }
+    }
+    rmse = tables.accuracy_values(evaluation, "rmse")
+    assert rmse["ugf"].tolist() == [2.0, 3.0]
+    assert tables.best_rows(rmse, "rmse")["ugf"].tolist() == [True, False]
+    coverage = tables.accuracy_values(evaluation, "coverage")
+    assert tables.best_rows(coverage, "coverage")["ugf"].tolist() == [False, True]
+    assert tables.accuracy_table(evaluation, "rmse", CIRCUIT).loc["b", "UGF"] == "3 Hz"
+
+
+def test_what_differs_between_saved_designs_is_marked():
+    sizes = dict.fromkeys(CIRCUIT.variable_names, 1.0)
+    one = SavedDesign("5t_opamp", sizes, "", {"ugf": 1e6}, {}, id=1)
+    two = SavedDesign("5t_opamp", {**sizes, "w1": 2.0}, "", {"ugf": 1e6}, {"ugf": 1.1e6}, id=2)
+    table = side_by_side([one, two], CIRCUIT)
+    assert list(table.columns) == ["#1", "#2"]
+    marked = differing(table)
+    assert marked["W1"]
+    assert not marked["W2"]
+    assert marked["UGF, SPICE"]
