@@ -20,6 +20,7 @@ from core.inverse.forward import ForwardModel, Outcome, Predictor
 LENGTH = 0.5
 COMMON = 0.05
 NOISE = 0.003
+PRIOR_DESIGNS = 4
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class CorrectedModel:
         measured: v x f standardised features of the working verified designs.
         errors: v x q standardised errors there.
         inverse: v x v inverse of the kernel matrix.
+        spread: q, how large the errors are in sigmas, from the verified designs and a prior.
         tried: u x f features of all verified designs, working or not.
         surprise: u, 1 or 0 (did work or not) minus the predicted validity.
         tried_inverse: u x u inverse of their kernel matrix.
@@ -44,6 +46,7 @@ class CorrectedModel:
     measured: Tensor
     errors: Tensor
     inverse: Tensor
+    spread: Tensor
     tried: Tensor
     surprise: Tensor
     tried_inverse: Tensor
@@ -76,7 +79,7 @@ class CorrectedModel:
         surprise = _kernel(features, self.tried) @ self.tried_inverse @ self.surprise
         return Outcome(
             outcome.mean + outcome.sigma * shift,
-            outcome.sigma * left.sqrt()[:, None],
+            outcome.sigma * self.spread * left.sqrt()[:, None],
             (outcome.validity + surprise).clamp(1e-6, 1.0 - 1e-9),
         )
 
@@ -101,13 +104,19 @@ def correct_model(
     errors = (measured.mean - predicted.mean) / predicted.sigma
     exact = predicted.sigma < 1e-5  # Gate area: nothing to learn, and nothing to divide by.
     errors = torch.where(exact, 0.0, errors).clamp(-8.0, 8.0)
+    inverse = _inverse(tried[told])
+    # Student's t process (Shah, Wilson and Ghahramani 2014): a model that was wrong by more than
+    # its sigmas here is trusted less elsewhere, quantity by quantity.
+    surprise = (errors[told] * (inverse @ errors[told])).sum(0)
+    spread = torch.sqrt((PRIOR_DESIGNS + surprise) / (PRIOR_DESIGNS + int(told.sum())))
     return CorrectedModel(
         base=base,
         centre=centre,
         scale=scale,
         measured=tried[told],
         errors=errors[told],
-        inverse=_inverse(tried[told]),
+        inverse=inverse,
+        spread=spread,
         tried=tried,
         surprise=measured.validity - predicted.validity,
         tried_inverse=_inverse(tried),
