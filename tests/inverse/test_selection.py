@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import torch
+
+from core.circuits import load_circuit
+from core.inverse.forward import Outcome
+from core.inverse.selection import distinct, select_diverse
+from core.inverse.space import design_space
+
+
+def outcome(n: int) -> Outcome:
+    return Outcome(torch.zeros(n, 7), torch.ones(n, 7), torch.ones(n))
+
+
+def test_duplicates_and_barred_designs_are_dropped_best_first() -> None:
+    index = torch.tensor([[1, 1], [2, 2], [1, 1], [3, 3]])
+    merit = torch.tensor([0.0, 5.0, 9.0, 7.0])
+    kept, _, values = distinct(index, outcome(4), merit, torch.tensor([[3, 3]]))
+    assert kept.tolist() == [[1, 1], [2, 2]]
+    assert values.tolist() == [9.0, 5.0]
+
+
+def test_the_second_choice_is_another_kind_of_design_where_merits_are_alike() -> None:
+    space = design_space(load_circuit("5t_opamp"))
+    best = torch.tensor([50, 50, 50, 2, 2, 2, 2])
+    neighbour, stranger = best.clone(), torch.tensor([5, 90, 20, 0, 3, 1, 0])
+    neighbour[0] += 1
+    merit = torch.tensor([0.0, -0.1, -0.5], dtype=torch.float64)
+    chosen = select_diverse(space, torch.stack([best, neighbour, stranger]), merit, 2)
+    assert chosen.tolist() == [0, 2]
+
+
+def test_a_much_worse_stranger_is_not_preferred() -> None:
+    space = design_space(load_circuit("5t_opamp"))
+    best = torch.tensor([50, 50, 50, 2, 2, 2, 2])
+    neighbour, stranger = best.clone(), torch.tensor([5, 90, 20, 0, 3, 1, 0])
+    neighbour[0] += 1
+    merit = torch.tensor([0.0, -0.1, -9.0], dtype=torch.float64)
+    chosen = select_diverse(space, torch.stack([best, neighbour, stranger]), merit, 2)
+    assert chosen.tolist() == [0, 1]
