@@ -313,7 +313,7 @@ def main() -> None:
         done = {(cell["set"], cell["number"], cell["method"]) for cell in cells}
         bench = open_bench(circuit, flags.run or ROOT / "checkpoints" / circuit.id)
         if flags.time:
-            print(time_searches(bench, load_specs(circuit)[: flags.specs], reference=2))
+            print(time_searches(bench, load_specs(circuit)[: flags.specs], reference=1))
             return
         sets = flags.sets.split(",")
         todo = [

@@ -174,3 +174,22 @@ def test_no_candidates_or_an_unknown_method_is_refused(bench: Workbench) -> None
         design(bench, match(bench), n=0)
     with pytest.raises(InputError, match="Unknown method"):
         design(bench, match(bench), method="magic")
+
+
+def test_a_space_of_coarse_variables_alone_is_searched_too(bench: Workbench) -> None:
+    circuit = bench.forward.predictor.circuit
+    held = {"w1": 20.0, "w2": 10.0, "w3": 8.0, "l2": 1.0, "l3": 1.0}
+    limits = {name: (value, value) for name, value in held.items()}
+    spec = Specification(circuit, (Goal("slewrate_pos", GoalKind.MIN, 19e6),), limits)
+    table = design(bench, spec, n=10).candidates
+    assert len(table) == 10
+    assert table["ibias"].iloc[0] == 20e-6
+
+
+def test_an_objective_alone_finds_the_best_the_space_has(bench: Workbench) -> None:
+    """The closed form's largest gain: W1 = 50, L1 = L2 = 2, I = 5 uA."""
+    circuit = bench.forward.predictor.circuit
+    result = design(bench, Specification(circuit, (Goal("dc_gain", GoalKind.MAXIMIZE),)))
+    best = result.candidates.iloc[0]
+    assert result.feasibility.feasible
+    assert (best["w1"], best["l1"], best["l2"], best["ibias"]) == (50.0, 2.0, 2.0, 5e-6)
