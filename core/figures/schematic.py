@@ -28,12 +28,14 @@ N_GATE, P_GATE = 7.0 / 6.0, 0.5  # from the upper terminal down to the gate lead
 class _Sheet:
     """A drawing with the circuit's sizes at hand."""
 
-    def __init__(self, circuit: Circuit, design: Mapping[str, float], colour: str) -> None:
-        self.circuit = circuit
+    def __init__(
+        self, circuit: Circuit, design: Mapping[str, float], colour: str, font: float
+    ) -> None:
+        self.circuit, self.font = circuit, font
         self.design = design
         self.shown = quantities(circuit)
         self.drawing = schemdraw.Drawing(canvas="svg", show=False)
-        self.drawing.config(color=colour, fontsize=11, font="sans-serif", lw=1.4, margin=0.2)
+        self.drawing.config(color=colour, fontsize=font, font="sans-serif", lw=1.4, margin=0.2)
 
     def size(self, name: str) -> str:
         device = next(device for device in self.circuit.devices if device.name == name)
@@ -54,8 +56,8 @@ class _Sheet:
         x = at[0] + (0.22 if side == "right" else -0.22)
         align: Align = "left" if side == "right" else "right"
         middle = at[1] - HEIGHT / 2
-        self.text((x, middle + 0.22), name, align, bold=True)
-        self.text((x, middle - 0.22), self.size(name), align, colour=style.CANDIDATE)
+        self.text((x, middle + 0.02 * self.font), name, align, bold=True)
+        self.text((x, middle - 0.02 * self.font), self.size(name), align, colour=style.CANDIDATE)
 
     def text(
         self, at: Point, text: str, align: Align = "center", *, colour: str = "", bold: bool = False
@@ -69,7 +71,7 @@ class _Sheet:
                 halign=align,
                 valign="center",
                 color=colour or None,
-                fontsize=11 if bold else 12,
+                fontsize=self.font if bold else self.font + 1,
             )
         )
         self.drawing += label
@@ -86,7 +88,7 @@ class _Sheet:
 
     def pin(self, at: Point, text: str, align: Align) -> None:
         self.drawing += elm.Dot(open=True, radius=0.08).at(at)
-        self.text((at[0] + (-0.2 if align == "right" else 0.2), at[1]), text, align)
+        self.text((at[0] + (-0.28 if align == "right" else 0.2), at[1]), text, align)
 
     def svg(self) -> str:
         return str(self.drawing.get_imagedata("svg").decode())
@@ -144,34 +146,37 @@ def _five_transistor(sheet: _Sheet) -> None:
 
 def _two_stage(sheet: _Sheet) -> None:
     _input_stage(sheet, "in–", "in+")
-    first, stage = 4.4, RIGHT + 5.2
+    first, stage = 4.4, RIGHT + 6.4
     sheet.dot((RIGHT, first))
     gate_y = 6.4 - P_GATE
-    sheet.wire((RIGHT, first), (RIGHT + 1.6, first), (RIGHT + 1.6, gate_y), (stage - GATE, gate_y))
-    sheet.dot((RIGHT + 1.6, first))
+    sheet.wire((RIGHT, first), (RIGHT + 2.1, first), (RIGHT + 2.1, gate_y), (stage - GATE, gate_y))
+    sheet.dot((RIGHT + 2.1, first))
     sheet.fet("M6", (stage, 6.4), gate="left", kind="p", label="right")
     sheet.wire((stage, 6.4 - HEIGHT), (stage, 1.9))
     sheet.fet("M7", (stage, 1.9), gate="left", label="right")
-    sheet.drawing += elm.Resistor().at((RIGHT + 1.6, first)).to((RIGHT + 3.4, first)).scale(0.6)
-    sheet.drawing += elm.Capacitor().at((RIGHT + 3.4, first)).to((stage, first)).scale(0.8)
+    sheet.drawing += elm.Resistor().at((RIGHT + 2.1, first)).to((RIGHT + 4.0, first)).scale(0.6)
+    sheet.drawing += elm.Capacitor().at((RIGHT + 4.0, first)).to((stage, first)).scale(0.8)
     sheet.dot((stage, first))
-    sheet.text((RIGHT + 2.5, first - 0.5), "Rz", bold=True)
-    sheet.text((RIGHT + 2.5, first - 0.9), sheet.value("cr"), colour=style.CANDIDATE)
-    sheet.text((RIGHT + 4.3, first - 0.62), "Cc", bold=True)
-    sheet.text((RIGHT + 4.3, first - 1.02), sheet.value("cc"), colour=style.CANDIDATE)
+    sheet.text((RIGHT + 3.05, first - 0.5), "Rz", bold=True)
+    sheet.text((RIGHT + 3.05, first - 0.95), sheet.value("cr"), colour=style.CANDIDATE)
+    sheet.text((RIGHT + 5.3, first - 0.62), "Cc", bold=True)
+    sheet.text((RIGHT + 5.3, first - 1.07), sheet.value("cc"), colour=style.CANDIDATE)
     sheet.wire((stage, 3.0), (stage + 1.6, 3.0))
     sheet.dot((stage, 3.0))
     sheet.pin((stage + 1.6, 3.0), "out", "left")
     sheet.ground((stage, 1.9 - HEIGHT))
     sheet.text((stage - GATE - 0.1, 1.9 - N_GATE), "bias", "right")
     sheet.wire((-0.4, 6.4), (stage + 0.8, 6.4))
-    sheet.text((stage + 1.3, 6.4), "VDD", "center")
+    sheet.text((stage + 1.5, 6.4), "VDD", "center")
 
 
 DRAWINGS: Mapping[str, Callable[[_Sheet], None]] = {
     "5t_opamp": _five_transistor,
     "two_stage_opamp": _two_stage,
 }
+
+# A wider drawing is shown smaller, so its letters are larger.
+FONTS: Mapping[str, float] = {"5t_opamp": 12, "two_stage_opamp": 15}
 
 
 def schematic(circuit: Circuit, design: Mapping[str, float], *, colour: str = style.MUTED) -> str:
@@ -188,6 +193,6 @@ def schematic(circuit: Circuit, design: Mapping[str, float], *, colour: str = st
     draw = DRAWINGS.get(circuit.id)
     if draw is None or not circuit.devices:
         return ""
-    sheet = _Sheet(circuit, design, colour)
+    sheet = _Sheet(circuit, design, colour, FONTS[circuit.id])
     draw(sheet)
     return sheet.svg()

@@ -38,7 +38,7 @@ def elasticity_map(
             hovertemplate="%{customdata} +1 %: %{text} %{z:+.2f} %<extra></extra>",
         )
     )
-    figure.add_trace(style.cell_texts(values, "%+.2f", 0.6 * reach))
+    figure.add_trace(style.cell_texts(values, "%+.2f", 0.35 * reach))
     style.laid_out(figure, height)
     figure.update_xaxes(showgrid=False, tickvals=list(range(len(columns))), ticktext=list(columns))
     figure.update_yaxes(

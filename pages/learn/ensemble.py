@@ -183,7 +183,10 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
                 )
             },
             "Inside its interval": worst["sigma_knew"],
-            **{shown[v].label: worst[v] for v in selection.circuit.variable_names},
+            **{
+                shown[name].label: [shown[name].text(value) for value in worst[name]]
+                for name in selection.circuit.variable_names
+            },
         }
     )
     st.markdown("**Worst designs of the ensemble.** Pick one to open it in the simulator.")
