@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import pandas as pd
 import streamlit as st
 
 from core.circuits import load_circuit
@@ -14,9 +15,9 @@ from core.spice import (
     available_engines,
     load_process,
     process_names,
+    simulate,
     simulate_one,
 )
-from pages.shell.selection import Selection
 from pages.shell.widgets import CHART
 
 REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
@@ -59,14 +60,35 @@ def _simulation(
     )
 
 
+@st.cache_data(max_entries=64, show_spinner=False)
+def simulations(
+    circuit_id: str,
+    process: str,
+    designs: pd.DataFrame,
+    corner: str,
+    temperature: float,
+    supply: float | None,
+) -> pd.DataFrame:
+    """Return the metrics of a few designs."""
+    table = simulate(
+        load_circuit(circuit_id),
+        load_process(process),
+        designs,
+        corner=corner,
+        temperature=temperature,
+        supply=supply,
+    )
+    return table.metrics
+
+
 @st.cache_resource(show_spinner=False)
 def engines() -> list[str]:
     """Names of the SPICE engines that work here; probed once."""
     return available_engines()
 
 
-def target_process(selection: Selection, config: Mapping[str, object]) -> str:
-    """Name of process B of a run; an empty text where it is none that can be simulated."""
+def target_process(config: Mapping[str, object]) -> str:
+    """Name of process B of a run, from its config; empty where it cannot be simulated."""
     name = str(config.get("target_process", ""))
     return name if name in process_names() else ""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -25,6 +26,7 @@ from pages.shell.spec_panel import SpecPanel
 from pages.shell.widgets import CHART, needed_run, show_fault
 
 COUNTS = (5, 10, 20, 40)
+LIKELY = 0.5  # predicted PASS, as the table marks it
 TABS = ("Candidate", "What if", "Corners", "Monte Carlo", "All candidates", "Library")
 INK = {"light": "#334155", "dark": "#CBD5E1"}
 
@@ -54,6 +56,9 @@ def guidance(result: DesignResult, run: Path, model: str, supply: float | None) 
 def candidate_table(result: DesignResult) -> int:
     """Draw the sortable table and return the position of the picked candidate."""
     view = pictures.candidates_view(result.candidates, result.specification)
+    likely = view["P(all)"] >= LIKELY
+    if st.session_state.get("design_likely") and likely.any():
+        view = view[likely]
     picked = st.dataframe(
         view.style.map(pictures.verdict_style, subset=["Predicted"]),
         hide_index=True,
@@ -89,7 +94,8 @@ def candidate_table(result: DesignResult) -> int:
         alt="Candidates",
     )
     rows = picked["selection"]["rows"]
-    return int(rows[0]) if rows and rows[0] < len(view) else 0
+    row = rows[0] if rows and rows[0] < len(view) else 0
+    return int(view["#"].iloc[row]) - 1
 
 
 def pictures_of_all(result: DesignResult, run: Path, model: str) -> None:
@@ -257,7 +263,7 @@ def signed_off(
     draw: Callable[[Specification, pd.DataFrame, str, str], None],
     result: DesignResult,
     number: int,
-    process: str | None,
+    process: str,
 ) -> None:
     """Draw corners or Monte Carlo of a candidate, where process B can be simulated."""
     if not (process and spice.engines()):
@@ -268,15 +274,27 @@ def signed_off(
     draw(result.specification, sizes, process, specification_to_text(result.specification))
 
 
-@st.fragment
-def workspace(selection: Selection, run: Path) -> None:
-    """Draw the whole page; a moved slider reruns this part alone."""
-    config = RunStore(run).config()
-    left, right = st.columns([1, 2.35], gap="medium")
-    with right, st.container(horizontal=True, vertical_alignment="bottom"):
+@dataclass(frozen=True)
+class Choices:
+    """What the row above the table says; ``process`` is empty where B cannot be simulated."""
+
+    model: str
+    process: str
+    count: int
+    line: st.delta_generator.DeltaGenerator
+
+    @property
+    def supply(self) -> float | None:
+        """Supply voltage of process B, V."""
+        return load_process(self.process).supply if self.process else None
+
+
+def choose(selection: Selection, run: Path) -> Choices:
+    """Draw the row above the table."""
+    trained_for = spice.target_process(RunStore(run).config())
+    names = process_names()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox("Model", loaders.models(run), key="design_model", width=150)
-        trained_for = spice.target_process(selection, config)
-        names = process_names()
         process = st.selectbox(
             "Process B",
             names,
@@ -287,52 +305,63 @@ def workspace(selection: Selection, run: Path) -> None:
             help="The data's own process; pick one where the data do not name theirs",
         )
         count = st.selectbox("Candidates", COUNTS, 1, key="design_count", width=110)
-        head = st.container(horizontal=True, vertical_alignment="bottom")
-    supply = load_process(process).supply if process else None
-    bench = loaders.bench(run, model)
-    known = loaders.predictor(run, model).known_designs()
-    panel = SpecPanel(selection.circuit, known, reached_values(bench, supply))
+        st.toggle("PASS* only", key="design_likely", help="Hide what is predicted to fail")
+        line = st.container(horizontal=True, vertical_alignment="bottom")
+    return Choices(model, process or "", count, line)
+
+
+def outcome(run: Path, specification: Specification, choices: Choices) -> None:
+    """Solve the specification; draw the table and what can be done with one candidate."""
+    model, process = choices.model, choices.process
+    try:
+        text = specification_to_text(specification)
+        version = stamp(run, "*.safetensors")
+        result = solved(
+            str(run), model, version, text, choices.count, choices.supply, specification
+        )
+    except CrossfabError as error:
+        show_fault(error, "No candidates")
+        return
+    choices.line.caption(
+        f"{len(result.candidates)} best of {result.counters['distinct']:,} designs judged, "
+        f"{result.seconds:.2f} s"
+    )
+    guidance(result, run, model, choices.supply)
+    number = candidate_table(result)
+    bodies = (
+        lambda: detail(result, number, process),
+        lambda: what_if(result, number, run, model),
+        lambda: signed_off(sign_off.corners, result, number, process),
+        lambda: signed_off(sign_off.monte_carlo, result, number, process),
+        lambda: pictures_of_all(result, run, model),
+        lambda: library_panel.library(specification.circuit),
+    )
+    tabs = st.tabs(TABS, on_change="rerun", key="design_tab")
+    for tab, draw in zip(tabs, bodies, strict=True):
+        if tab.open:
+            with tab:
+                draw()
+
+
+@st.fragment
+def workspace(selection: Selection, run: Path) -> None:
+    """Draw the whole page; a moved slider reruns this part alone."""
+    left, right = st.columns([1, 2.35], gap="medium")
+    with right:
+        choices = choose(selection, run)
+    bench = loaders.bench(run, choices.model)
+    known = loaders.predictor(run, choices.model).known_designs()
+    panel = SpecPanel(selection.circuit, known, reached_values(bench, choices.supply))
     with left, st.container(border=True, gap="xsmall"):
         with st.container(horizontal=True, vertical_alignment="center"):
             st.subheader("Specs", anchor=False, width="stretch")
             st.button("Reset", type="tertiary", key="design_reset", on_click=panel.reset)
         specification = panel.draw()
-    if specification is None:
-        right.info("Correct the specification on the left: candidates appear here.")
-        return
     with right:
-        try:
-            text = specification_to_text(specification)
-            version = stamp(run, "*.safetensors")
-            result = solved(str(run), model, version, text, count, supply, specification)
-        except CrossfabError as error:
-            show_fault(error, "No candidates")
-            return
-        head.caption(
-            f"{len(result.candidates)} best of {result.counters['distinct']:,} designs judged, "
-            f"{result.seconds:.2f} s"
-        )
-        guidance(result, run, model, supply)
-        number = candidate_table(result)
-        tabs = st.tabs(TABS, on_change="rerun", key="design_tab")
-        if tabs[0].open:
-            with tabs[0]:
-                detail(result, number, process or "")
-        if tabs[1].open:
-            with tabs[1]:
-                what_if(result, number, run, model)
-        if tabs[2].open:
-            with tabs[2]:
-                signed_off(sign_off.corners, result, number, process)
-        if tabs[3].open:
-            with tabs[3]:
-                signed_off(sign_off.monte_carlo, result, number, process)
-        if tabs[4].open:
-            with tabs[4]:
-                pictures_of_all(result, run, model)
-        if tabs[5].open:
-            with tabs[5]:
-                library_panel.library(selection.circuit)
+        if specification is None:
+            st.info("Correct the specification on the left: candidates appear here.")
+        else:
+            outcome(run, specification, choices)
 
 
 selection = current()

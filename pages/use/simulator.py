@@ -7,11 +7,12 @@ import streamlit as st
 from core.errors import CrossfabError
 from core.figures.quantity import quantities
 from core.figures.schematic import schematic
+from core.figures.sweep import sweep_chart, sweep_designs
 from core.figures.tables import metric_rows
 from core.spice import Simulation, load_process, process_names
 from pages.shell import spice
 from pages.shell.selection import Selection, current
-from pages.shell.widgets import empty_state, show_fault
+from pages.shell.widgets import CHART, empty_state, show_fault
 
 INK = {"light": "#334155", "dark": "#CBD5E1"}
 DEFAULT_PAIR = ("sky130", "gf180mcu")
@@ -109,6 +110,51 @@ def results(simulations: dict[str, Simulation], selection: Selection) -> None:
             st.code(found.netlist, language=None, height=300)
 
 
+def sweep(
+    selection: Selection,
+    sizes: dict[str, float],
+    processes: list[str],
+    corner: str,
+    temperature: float,
+    supplies: dict[str, float | None],
+) -> None:
+    """Sweep one variable in every chosen process, on request."""
+    shown = quantities(selection.circuit)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        variable = st.selectbox(
+            "Sweep",
+            selection.circuit.variable_names,
+            format_func=lambda name: f"{shown[name].label}: {shown[name].help}",
+            key="simulator_sweep_variable",
+            width=360,
+        )
+        pressed = st.button("Sweep it", key="simulator_sweep", icon=":material/play_arrow:")
+    marker = (variable, *sizes.items(), *processes, corner, temperature, *supplies.values())
+    if pressed:
+        st.session_state["simulator_swept"] = marker
+    if st.session_state.get("simulator_swept") != marker:
+        st.caption("The other sizes stay as they are on the left.")
+        return
+    designs = sweep_designs(selection.circuit, sizes, variable)
+    tables = {}
+    with st.spinner("Simulating"):
+        for letter, name in zip(("A", "B", *processes[2:]), processes, strict=False):
+            try:
+                metrics = spice.simulations(
+                    selection.circuit.id, name, designs, corner, temperature, supplies[name]
+                )
+            except CrossfabError as error:
+                show_fault(error, f"{load_process(name).label} cannot be simulated")
+                continue
+            tables[letter] = designs[[variable]].join(metrics)
+    st.plotly_chart(
+        sweep_chart(tables, selection.circuit, variable),
+        config=CHART,
+        key="simulator_sweep_chart",
+        alt=f"Metrics over {shown[variable].label}",
+    )
+
+
 @st.fragment
 def workspace(selection: Selection) -> None:
     """Draw the whole page; a moved slider reruns this part alone."""
@@ -143,6 +189,7 @@ def workspace(selection: Selection) -> None:
                     show_fault(error, f"{load_process(name).label} cannot be simulated")
         if simulations:
             results(simulations, selection)
+            sweep(selection, sizes, list(simulations), corner, temperature, supplies)
 
 
 selection = current()

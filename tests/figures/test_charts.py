@@ -12,6 +12,7 @@ from core.figures.comparison import differing, side_by_side
 from core.figures.curves import epochs_table, loss_curves
 from core.figures.distribution import bin_edges, distribution
 from core.figures.quantity import quantities
+from core.figures.sweep import sweep_designs
 from core.inverse.saved_designs import SavedDesign
 
 CIRCUIT = load_circuit("5t_opamp")
@@ -119,3 +120,12 @@ def test_what_differs_between_saved_designs_is_marked():
     assert marked["W1"]
     assert not marked["W2"]
     assert marked["UGF, SPICE"]
+
+
+def test_a_sweep_moves_one_variable_over_its_grid():
+    design = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
+    designs = sweep_designs(CIRCUIT, design, "w1")
+    assert 10 < len(designs) <= 21
+    assert designs["w1"].is_monotonic_increasing
+    assert designs.drop(columns="w1").drop_duplicates().shape[0] == 1
+    assert sweep_designs(CIRCUIT, design, "l1")["l1"].tolist() == [0.5, 1.0, 1.5, 2.0]

@@ -162,3 +162,13 @@ def test_a_design_is_saved_with_a_note_and_found_in_the_library(workspace, open_
     app.run()
     assert not app.exception
     assert app.dataframe[1].value["Note"].tolist() == ["for the sensor"]
+
+
+def test_what_is_predicted_to_fail_can_be_hidden(workspace, open_page):
+    app = with_spec(open_page, "ugf min 8e6;dc_gain min 150")
+    everything = app.dataframe[0].value
+    app.toggle(key="design_likely").set_value(True).run()
+    assert not app.exception
+    shown = app.dataframe[0].value
+    assert len(shown) <= len(everything)
+    assert (shown["P(all)"] >= 0.5).all() or not (everything["P(all)"] >= 0.5).any()

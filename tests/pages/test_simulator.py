@@ -52,3 +52,11 @@ def test_every_circuit_can_be_simulated(workspace, open_page, circuit):
     app.switch_page(PAGE).run()
     assert not app.exception
     assert len(app.dataframe[0].value) == 6
+
+
+def test_one_variable_is_swept_in_both_processes(workspace, open_page):
+    app = open_page(PAGE)
+    app.selectbox(key="simulator_sweep_variable").set_value("l1").run()
+    app.button(key="simulator_sweep").click().run()
+    assert not app.exception
+    assert len(app.get("plotly_chart")) == 3
