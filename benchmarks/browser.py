@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ("overview", "data", "training", "ensemble", "design", "simulator")
 START_SECONDS = 90
+STOP_SECONDS = 15
 RUN_MS = 180_000
 # Headless machines have no graphics card: WebGL is rendered in software.
 FLAGS = ["--no-sandbox", "--enable-unsafe-swiftshader"]
@@ -48,7 +49,11 @@ def serve(workspace: Path, log: Path) -> Iterator[str]:
         yield address
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        try:
+            server.wait(timeout=STOP_SECONDS)
+        except subprocess.TimeoutExpired:  # An open connection may hold it back.
+            server.kill()
+            server.wait()
 
 
 def _wait_for_health(url: str, server: subprocess.Popen[bytes]) -> None:

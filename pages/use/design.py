@@ -12,6 +12,7 @@ import streamlit as st
 
 from core.errors import CrossfabError
 from core.figures import candidates as pictures
+from core.figures.datasheet import datasheet
 from core.figures.quantity import quantities
 from core.figures.schematic import schematic
 from core.figures.slider import reached_values
@@ -164,7 +165,8 @@ def detail(result: DesignResult, number: int, process: str) -> None:
                 help=None if process else "Pick process B above the table first",
             )
             downloads(result, number, process)
-            keep = st.container()
+            sheet_slot = st.container(width="content")
+            keep = st.container(width="content")
         if verify:
             st.session_state["design_verified"] = marker
         if st.session_state.get("design_verified") == marker:
@@ -175,6 +177,21 @@ def detail(result: DesignResult, number: int, process: str) -> None:
                 show_fault(error, "SPICE did not run")
         if found is not None:
             simulated = simulated_values(found, candidate, load_process(process).supply)
+        with sheet_slot:
+            st.download_button(
+                "Datasheet",
+                datasheet(
+                    result.specification,
+                    candidate,
+                    load_process(process) if process else None,
+                    simulated,
+                ),
+                f"{circuit.id}_candidate_{number + 1:02d}.md",
+                "text/markdown",
+                key="design_datasheet",
+                help="This candidate as a page of Markdown",
+                on_click="ignore",
+            )
         with keep:
             text = specification_to_text(result.specification)
             library_panel.save_button(circuit, candidate, text, simulated or {}, process)

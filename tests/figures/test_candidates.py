@@ -8,6 +8,7 @@ import pytest
 
 from core.circuits import load_circuit
 from core.figures import candidates as pictures
+from core.figures.datasheet import datasheet
 from core.figures.quantity import quantities
 from core.inverse import Goal, GoalKind, Specification
 
@@ -76,3 +77,14 @@ def test_columns_stay_numbers_with_one_prefix_in_the_head(name, values, head, fi
     found, numbers = pictures.scaled_column(SHOWN[name], pd.Series(values))
     assert found == head
     assert numbers[0] == pytest.approx(first)
+
+
+def test_a_datasheet_says_what_was_asked_found_and_sized():
+    sizes = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
+    text = datasheet(SPECIFICATION, {**ROW, **sizes}, None, {**ROW, "dc_gain": 210.0})
+    assert "# 5T OTA" in text
+    assert "| DC gain | at least 46.0 dB | 40.0 dB |" in text
+    assert "| PASS |" in text
+    assert "| M1 | NMOS | 1 / 1 |" in text
+    assert "predicted; not simulated" not in text
+    assert "predicted; not simulated" in datasheet(SPECIFICATION, {**ROW, **sizes}, None, None)
