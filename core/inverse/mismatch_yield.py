@@ -12,9 +12,8 @@ from dataclasses import dataclass
 import pandas as pd
 from scipy.stats import binomtest
 
-from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT
 from core.inverse.specification import Specification
-from core.inverse.verify import PASS, judge
+from core.inverse.verify import PASS, judge, simulated_quantities
 from core.spice.process import Process
 
 CONFIDENCE = 0.95
@@ -73,12 +72,9 @@ def simulate_yield(
         jobs=jobs,
         progress=progress,
     )
-    values = done.metrics.reset_index(drop=True).copy()
-    values[GATE_AREA] = float(circuit.gate_area(pd.DataFrame([design])).iloc[0])
-    values[SUPPLY_CURRENT] = done.supply_current.to_numpy()
-    values[POWER] = values[SUPPLY_CURRENT] * (process.supply if supply is None else supply)
-    failure = done.failure.reset_index(drop=True).fillna("")
-    table = values.join(judge(specification, values, failure))
+    area = float(circuit.gate_area(pd.DataFrame([design])).iloc[0])
+    found = simulated_quantities(done, area, process.supply if supply is None else supply)
+    table = found.values.join(judge(specification, found.values, found.failure))
     return yield_of(table)
 
 

@@ -22,6 +22,7 @@ from core.inverse.search import DesignResult
 from core.inverse.specification import Specification
 from core.spice.gate import failure_categories
 from core.spice.process import Process
+from core.spice.simulate import SimulationTable
 
 PASS, FAIL = "PASS", "FAIL"
 
@@ -93,14 +94,27 @@ def spice_oracle(
             jobs=jobs,
             progress=progress,
         )
-        values = done.metrics.reset_index(drop=True).copy()
-        values[GATE_AREA] = circuit.gate_area(sizes).to_numpy()
-        values[SUPPLY_CURRENT] = done.supply_current.to_numpy()
-        values[POWER] = values[SUPPLY_CURRENT] * volts
-        failure = done.failure.reset_index(drop=True).fillna("")
-        return Simulated(values, failure, done.engine)
+        return simulated_quantities(done, circuit.gate_area(sizes).to_numpy(), volts)
 
     return oracle
+
+
+def simulated_quantities(
+    done: SimulationTable, area: np.ndarray | float, volts: float
+) -> Simulated:
+    """Put the derived quantities beside simulated metrics, one row a simulation.
+
+    Args:
+        done: what SPICE returned (n rows).
+        area: gate area of each design, or of the one that all rows are samples of, um^2.
+        volts: supply, V.
+    """
+    values = done.metrics.reset_index(drop=True).copy()
+    values[GATE_AREA] = area
+    values[SUPPLY_CURRENT] = done.supply_current.to_numpy()
+    values[POWER] = values[SUPPLY_CURRENT] * volts
+    failure = done.failure.reset_index(drop=True).fillna("")
+    return Simulated(values, failure, done.engine)
 
 
 def verify(result: DesignResult, k: int, process: Process, **conditions: Any) -> Verification:
