@@ -3,8 +3,8 @@
 Exact inference with a Matern 5/2 kernel, one length scale per input, plus a linear kernel and
 noise: Rasmussen and Williams (2006), "Gaussian processes for machine learning", chapters 2, 4
 and 5. With A's prediction among the inputs it learns the map between the processes, which is
-smoother than the circuit itself (the autoregressive idea of Kennedy and O'Hagan 2000). The
-outputs share the length scales, so that one distance matrix serves them all.
+smoother than the circuit itself (the autoregressive idea of Kennedy and O'Hagan 2000). Each
+output has a kernel of its own: slew rate and phase margin vary along other sizes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Hyperparameters:
     """Natural logs.
 
     Attributes:
-        length: q length scales, shared by the outputs.
+        length: m x q length scales.
         amplitude: m standard deviations of the Matern part.
         noise: m standard deviations of the noise.
         slope: m standard deviations of the linear part.
@@ -59,57 +59,65 @@ def matern(a: Tensor, b: Tensor, length: Tensor) -> Tensor:
 
 def covariances(inputs: Tensor, h: Hyperparameters) -> Tensor:
     """Covariance matrices of the outputs, m x n x n, with noise."""
-    smooth, linear = matern(inputs, inputs, h.length), inputs @ inputs.T + 1.0
+    smooth = torch.stack([matern(inputs, inputs, length) for length in h.length])
+    linear, unit = inputs @ inputs.T + 1.0, torch.eye(len(inputs), dtype=inputs.dtype)
     noise = torch.exp(2.0 * h.noise) + _JITTER
-    unit = torch.eye(len(inputs), dtype=inputs.dtype)
-    return _outer(h.amplitude, smooth) + _outer(h.slope, linear) + noise[:, None, None] * unit
+    return _outer(h.amplitude, smooth) + _outer(h.slope, linear) + _outer_plain(noise, unit)
 
 
 def _outer(log_deviation: Tensor, matrix: Tensor) -> Tensor:
-    return torch.exp(2.0 * log_deviation)[:, None, None] * matrix
+    return _outer_plain(torch.exp(2.0 * log_deviation), matrix)
+
+
+def _outer_plain(variance: Tensor, matrix: Tensor) -> Tensor:
+    return variance[:, None, None] * matrix
 
 
 def fit_hyperparameters(
     inputs: Tensor, y: Tensor, between: Callable[[], None] = lambda: None
 ) -> Hyperparameters:
-    """Maximise the marginal likelihood (with weak priors) of all outputs by L-BFGS.
+    """Maximise the marginal likelihood (with weak priors) of each output by L-BFGS.
 
     Args:
         inputs: n x q, standardised, double precision.
         y: n x m, standardised.
         between: called before each evaluation; may raise to stop.
     """
-    q, m, n = inputs.shape[1], y.shape[1], len(y)
+    found = torch.stack([_fit_output(inputs, column, between) for column in y.T.split(1)])
+    return _split(found, inputs.shape[1])
+
+
+def _fit_output(inputs: Tensor, y: Tensor, between: Callable[[], None]) -> Tensor:
+    """Logs of the q + 3 hyper-parameters of one output y (1 x n)."""
+    q, n = inputs.shape[1], len(inputs)
 
     def objective(values: np.ndarray) -> tuple[float, np.ndarray]:
         between()
         logs = torch.tensor(values, requires_grad=True)
-        loss = _negative_log_posterior(inputs, y, _split(logs, q, m)) / n
+        loss = _negative_log_posterior(inputs, y, _split(logs.unsqueeze(0), q)) / n
         if not torch.isfinite(loss):
             return 1e6, np.zeros_like(values)
         loss.backward()
         assert logs.grad is not None
         return loss.item(), logs.grad.numpy()
 
-    start = [math.log(_START_LENGTH)] * q + [0.0] * m + [_START_LOG_NOISE] * m
-    start += [_START_LOG_SLOPE] * m
-    bounds = [_BOUNDS["length"]] * q
-    for name in ("amplitude", "noise", "slope"):
-        bounds += [_BOUNDS[name]] * m
+    start = [math.log(_START_LENGTH)] * q + [0.0, _START_LOG_NOISE, _START_LOG_SLOPE]
+    bounds = [_BOUNDS["length"]] * q + [_BOUNDS[k] for k in ("amplitude", "noise", "slope")]
     options = {"maxiter": _ITERATIONS}
     found = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
-    return _split(torch.from_numpy(found.x), q, m)
+    return torch.from_numpy(found.x)
 
 
-def _split(logs: Tensor, q: int, m: int) -> Hyperparameters:
-    return Hyperparameters(*logs.split((q, m, m, m)))
+def _split(logs: Tensor, q: int) -> Hyperparameters:
+    """Logs of m outputs, m x (q + 3), by name."""
+    return Hyperparameters(logs[:, :q], logs[:, q], logs[:, q + 1], logs[:, q + 2])
 
 
 def _negative_log_posterior(inputs: Tensor, y: Tensor, h: Hyperparameters) -> Tensor:
     factor, failed = torch.linalg.cholesky_ex(covariances(inputs, h))
     if bool(failed.any()):
         return torch.tensor(math.inf)
-    columns = y.T.unsqueeze(-1)
+    columns = y.unsqueeze(-1)
     fit = 0.5 * (columns * torch.cholesky_solve(columns, factor)).sum()
     volume = torch.log(torch.diagonal(factor, dim1=1, dim2=2)).sum()
     away = (h.length - math.log(_START_LENGTH)) / _PRIOR_LENGTH_SPREAD
@@ -149,6 +157,6 @@ class GaussianProcess:
 
 def posterior_mean(inputs: Tensor, known: Tensor, alpha: Tensor, h: Hyperparameters) -> Tensor:
     """Posterior mean, r x m, from the weights alpha (m x n) of the known inputs (n x q)."""
-    smooth, linear = torch.exp(2.0 * h.amplitude) * alpha.T, torch.exp(2.0 * h.slope) * alpha.T
-    mean = matern(inputs, known, h.length) @ smooth
-    return mean + inputs @ (known.T @ linear) + linear.sum(0)
+    smooth, linear = torch.exp(2.0 * h.amplitude), torch.exp(2.0 * h.slope) * alpha.T
+    parts = [matern(inputs, known, h.length[j]) @ (smooth[j] * alpha[j]) for j in range(len(alpha))]
+    return torch.stack(parts, dim=1) + inputs @ (known.T @ linear) + linear.sum(0)

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from core.circuits import Circuit
 from core.data import DomainTable, Transforms
-from core.ensemble.fusion import fuse
+from core.ensemble.fusion import Fusion
 from core.ensemble.members import PROCESS, find_network, network_member
 from core.ensemble.process_member import ProcessMember
 from core.ensemble.validity import ValidityClassifier
@@ -212,15 +212,13 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
     process = None
     if PROCESS in ensemble.metadata["members"]:
         process = _process(folder, circuit, ensemble)
-    weights = ensemble.tensors["fusion.weights"]
-    squared = ensemble.tensors["fusion.temperature_squared"].unsqueeze(1)
+    fusion = Fusion(**tensors_of(ensemble, "fusion"), has_process=process is not None)
 
     def fused(x: Tensor) -> tuple[Tensor, Tensor]:
         predicted = [network(x) for network in networks]
         if process is not None:  # It borrows the variance of the first networks.
             predicted.append((process(x), predicted[0][1]))
-        mu, variance = (torch.stack(part) for part in zip(*predicted, strict=True))
-        mean, mixed = fuse(mu, squared * variance, weights)
+        mean, mixed = fusion.combine(*(torch.stack(part) for part in zip(*predicted, strict=True)))
         return mean, final * mixed
 
     return fused

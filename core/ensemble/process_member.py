@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from core.ensemble.gaussian_process import (
 )
 from core.models import MLP
 
+_LARGE = 0.9  # The quantile of the errors that intervals of 90 % are made of.
 _FAR = 8.0  # Standard deviations of A at which A's extrapolation is cut.
 
 
@@ -49,7 +50,7 @@ class ProcessMember(nn.Module):
             "scale": (m,),
             "inputs": (n, q),
             "alpha": (m, n),
-            "length": (q,),
+            "length": (m, q),
             "amplitude": (m,),
             "noise": (m,),
             "slope": (m,),
@@ -74,6 +75,22 @@ class ProcessMember(nn.Module):
         return (mean * self.scale + self.shift).float()
 
 
+@dataclass(frozen=True)
+class FittedProcess:
+    """A Gaussian process on B's training rows and what it tells of itself.
+
+    Attributes:
+        member: ready to predict.
+        held_out: n x m, the mean of each fold's rows from the other folds, standardised space.
+        learning: how much smaller errors become when a model learns from all rows in place of
+            those outside a fold.
+    """
+
+    member: ProcessMember
+    held_out: Tensor
+    learning: float
+
+
 def _first_network(baseline: MLP) -> MLP:
     first = MLP(replace(baseline.architecture, members=1))
     first.load_state_dict({name: value[:1] for name, value in baseline.state_dict().items()})
@@ -86,7 +103,7 @@ def fit_process(
     y: Tensor,
     fold: Tensor,
     between: Callable[[], None] = lambda: None,
-) -> tuple[ProcessMember, Tensor]:
+) -> FittedProcess:
     """Fit the processes to B's training rows.
 
     Args:
@@ -95,9 +112,8 @@ def fit_process(
         fold: n cross-fitting folds.
         between: called between steps; may raise to stop.
 
-    Returns:
-        The member, and the mean (n x m) of each fold's rows from the other folds. The
-        hyper-parameters are those of all rows: few enough to leave a row's own influence small.
+    The hyper-parameters are those of all rows, also where folds are left out: few enough to leave
+    a row's own influence small.
     """
     with torch.random.fork_rng():
         member = ProcessMember(baseline, len(x), x.shape[1] + y.shape[1], y.shape[1])
@@ -111,5 +127,15 @@ def fit_process(
     process = GaussianProcess(member.inputs, standardised, found)
     member.length, member.amplitude = found.length, found.amplitude
     member.noise, member.slope, member.alpha = found.noise, found.slope, process.alpha
-    left_out = process.leave_out(fold) * member.scale + member.shift
-    return member.eval(), left_out.float()
+    by_fold, by_row = process.leave_out(fold), process.leave_out(torch.arange(len(x)))
+    return FittedProcess(
+        member=member.eval(),
+        held_out=(by_fold * member.scale + member.shift).float(),
+        learning=_learning(standardised - by_fold, standardised - by_row),
+    )
+
+
+def _learning(by_fold: Tensor, by_row: Tensor) -> float:
+    """Errors n x m of rows left out one by one, over those left out by folds; at most 1."""
+    many, one = (torch.quantile(error.abs(), _LARGE, dim=0) for error in (by_fold, by_row))
+    return min(1.0, float((one / many).log().mean().exp()))
