@@ -42,7 +42,7 @@ class MemberLinear(nn.Module):
         if self.weight.dim() == 2:
             return x @ self.weight + self.bias
         x = x.expand(len(self.weight), *x.shape[-2:])
-        weight = self.weight
+        weight: Tensor = self.weight
         if weight.shape[2] < _NARROW:
             weight = weight.mT.contiguous().mT
         return torch.baddbmm(self.bias.unsqueeze(1), x, weight)
