@@ -67,6 +67,10 @@ class ProcessMember(nn.Module):
         """The same, standardised on B's training rows."""
         return (self.raw_inputs(x) - self.centre) / self.spread
 
+    def silence(self, outputs: Tensor) -> None:
+        """Stop computing outputs (m booleans) that nobody listens to."""
+        self.alpha[outputs] = 0.0
+
     def forward(self, x: Tensor) -> Tensor:
         """Return the mean."""
         # In single precision the large weights of opposite sign would not cancel.

@@ -63,6 +63,18 @@ def test_the_correlation_at_one_length_scale_is_known():
     assert matern(a, b, torch.zeros(1)).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_the_derivative_of_the_correlation_agrees_with_finite_differences():
+    inputs = (X[:5].clone().requires_grad_(), NEW, GIVEN.length.clone().requires_grad_())
+    assert torch.autograd.gradcheck(matern, inputs)
+
+
+def test_several_kernels_at_once_equal_one_by_one():
+    lengths = torch.stack([GIVEN.length, 0.5 * GIVEN.length])
+    together = matern(X, NEW, lengths)
+    for kernel, length in zip(together, lengths, strict=True):
+        torch.testing.assert_close(kernel, matern(X, NEW, length))
+
+
 def test_leaving_a_fold_out_in_closed_form_equals_refitting_without_it():
     fold = torch.arange(40) % 4
     mean = GaussianProcess(X, Y, GIVEN).leave_out(fold)
