@@ -2,9 +2,10 @@
 
 Five random 80/20 splits of B; every model learns from the 80 % and is reported on the 20 % that
 nothing was fitted, stopped, weighted or calibrated on. Failed rows are left out by the product's
-own rule. The recipe was chosen on splits 1 and 2; those of the report were not looked at. Data sets: ``bundled`` (SPICE, sky130 to gf180mcu) and ``foreign`` (a folder that holds one
-folder a circuit, named by ``--foreign``). Peers stand in ``benchmarks/regressors.py``; "gp on A" is
-the Gaussian process with the prediction of the run's A-model among its inputs.
+own rule. The recipe was chosen on splits 1 and 2; those of the report were not looked at. Data
+sets: ``bundled`` (SPICE, sky130 to gf180mcu) and ``foreign`` (a folder that holds one folder a
+circuit, named by ``--foreign``). Peers stand in ``benchmarks/regressors.py``; "gp on A" is the
+Gaussian process with the prediction of the run's A-model among its inputs.
 
     python -m benchmarks.forward --foreign FOLDER             runs what is missing
     python -m benchmarks.forward --foreign FOLDER --rows 25,50,100,200,400,800 --seeds 3,4,5

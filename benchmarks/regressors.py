@@ -57,7 +57,11 @@ def _catboost(inputs: int, seed: int) -> BaseEstimator:
 
 def _network(inputs: int, seed: int) -> BaseEstimator:
     network = MLPRegressor(
-        (96, 96, 96), activation="tanh", batch_size=64, max_iter=300, random_state=seed
+        hidden_layer_sizes=(96, 96, 96),
+        activation="tanh",
+        batch_size=64,
+        max_iter=300,
+        random_state=seed,
     )
     return make_pipeline(StandardScaler(), network)
 

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.ensemble import conformal_half_width, fuse, metric_weights, temperature_squared
+from core.ensemble.fitting import calibrate
 from core.ensemble.fusion import Fusion, trust_in_process
 from core.ensemble.fusion_fitting import (
     HeldOut,
@@ -203,3 +204,21 @@ def test_members_that_add_nothing_are_dropped_but_never_the_first():
     kept = needed_members(y, {"good": good, "twin": twin, "bad": bad}, torch.ones_like(y))
     assert list(kept) == ["good", "twin"]
     assert list(needed_members(y, {"bad": bad}, torch.ones_like(y))) == ["bad"]
+
+
+def test_the_share_of_the_process_is_what_is_left_after_its_weight_and_its_trust():
+    variance = torch.tensor([[[1.0], [1e6]], [[1.0], [1e6]]])
+    fusion = Fusion(torch.tensor([[0.25], [0.75]]), torch.ones(2, 1), torch.ones(1), True)
+    assert fusion.process_share(variance).item() == pytest.approx(0.75 / 2, rel=1e-3)
+
+
+def test_intervals_shrink_by_what_every_row_teaches():
+    torch.manual_seed(0)
+    y = torch.randn(200, 1)
+    held = HeldOut(torch.zeros_like(y), torch.ones_like(y))
+    plain = calibrate(y, held, torch.ones_like(y), 0.9, 1.0)
+    shrunk = calibrate(y, held, torch.ones_like(y), 0.9, 0.8)
+    torch.testing.assert_close(
+        shrunk.temperature_squared.sqrt(), 0.8 * plain.temperature_squared.sqrt()
+    )
+    assert torch.equal(shrunk.half_width, plain.half_width)
