@@ -66,7 +66,8 @@ def fit_ensemble(work: Workspace) -> None:
         # The networks know better than the process where the circuit is hard, and their variance
         # costs nothing more.
         variance = next(iter(fitted.values())).variance
-        fitted[PROCESS], learning = HeldOut(process.held_out, variance), process.learning
+        fitted[PROCESS] = HeldOut(process.held_out, variance, process.doubt)
+        learning = process.learning
     members = needed_members(y, fitted, weight)
     work.log(f"ensemble: {', '.join(fitted)} tried, {', '.join(members)} kept")
     fusion = fit_fusion(y, members, weight)
@@ -77,7 +78,7 @@ def fit_ensemble(work: Workspace) -> None:
         for name, held in held_out.items()
     }
     # The process' hyper-parameters have seen every row: its held-out errors are small already.
-    others = 1.0 - fusion.process_share(stacked(members)[1])
+    others = 1.0 - fusion.process_share(*stacked(members)[1:])
     calibrations["ensemble"] = calibrate(y, fused, weight, coverage, learning**others)
     validity = fit_validity(
         (work.transforms.features(work.dataset.source.designs), work.dataset.source.valid),
@@ -91,7 +92,7 @@ def fit_ensemble(work: Workspace) -> None:
     tensors |= {
         "fusion.weights": fusion.weights,
         "fusion.temperature_squared": fusion.temperature_squared,
-        "fusion.usual_variance": fusion.usual_variance,
+        "fusion.reach": fusion.reach,
     }
     tensors |= _known_tensors(work)
     work.save(
@@ -146,17 +147,17 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
         baseline, x[complete], y[complete], work.fold[complete], work.watcher.batch
     )
     with torch.no_grad():  # The other rows were not fitted.
-        mu = fitted.member(x)
-    mu[complete] = fitted.held_out
+        mu, doubt = fitted.member(x)
+    mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
     work.save(PROCESS, PROCESS, fitted.member)
     work.log(f"ensemble: errors with every row {fitted.learning:.2f} of those with a fold less")
-    return replace(fitted, held_out=mu.to(work.device))
+    return replace(fitted, held_out=mu.to(work.device), doubt=doubt.to(work.device))
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:
-    """B's training rows, for searches to start from, and the range that they span."""
+    """B's training rows, for searches to start from, and the range of all that was measured."""
     train = work.dataset.train
-    y = torch.where(work.target.working > 0, work.target.y, torch.nan).cpu()
+    y = torch.where(work.target.weight > 0, work.target.y, torch.nan).cpu()
     low, high = (torch.nan_to_num(y, nan=sign * torch.inf) for sign in (1.0, -1.0))
     low, high = low.amin(0), high.amax(0)
     margin = work.config.ensemble.range_margin * (high - low)

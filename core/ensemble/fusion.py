@@ -1,18 +1,16 @@
 """Fuse the members' predictions: precision per sample times reliability per metric.
 
 A Gaussian process among them is the best where its training rows lie close and worthless where
-the circuit collapses: it only has a say where the networks are about as sure as usual.
+the circuit collapses: it only has a say where it knows about as much as usual.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-_REACH = 10.0  # The networks' sigma, over its usual value, at which the process loses half its say.
 _STEEPNESS = 4.0
 
 
@@ -56,14 +54,14 @@ def shares(variance: Tensor, weights: Tensor, trust: Tensor | None = None) -> Te
     return torch.cat([share[:1] + (share[-1] - kept), share[1:-1], kept.unsqueeze(0)])
 
 
-def trust_in_process(variance: Tensor, usual_variance: Tensor) -> Tensor:
+def trust_in_process(doubt: Tensor, reach: Tensor) -> Tensor:
     """How far a Gaussian process may be believed, n x m from 0 to 1.
 
     Args:
-        variance: n x m, of the networks. usual_variance: m, their median.
+        doubt: n x m, its variance by its telling rows.
+        reach: m, the variance at which it loses half its say.
     """
-    ratio = 0.5 * (variance / usual_variance).log()
-    return torch.sigmoid(_STEEPNESS * (math.log(_REACH) - ratio))
+    return torch.sigmoid(-0.5 * _STEEPNESS * (doubt / reach).log())
 
 
 @dataclass(frozen=True)
@@ -73,28 +71,30 @@ class Fusion:
     Attributes:
         weights: k x m, per metric.
         temperature_squared: k x m: what makes each member's variance honest.
-        usual_variance: m: median variance of the networks where they were held out.
-        has_process: whether the last member is a Gaussian process.
+        reach: m: the doubt at which a Gaussian process, the last member, loses half its say.
     """
 
     weights: Tensor
     temperature_squared: Tensor
-    usual_variance: Tensor
-    has_process: bool
+    reach: Tensor
 
-    def combine(self, mu: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """Fuse the members' means and raw variances (k x n x m) to n x m each."""
-        return fuse(mu, self._calibrated(variance), self.weights, self._trust(variance))
+    def combine(
+        self, mu: Tensor, variance: Tensor, doubt: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Fuse the members' means and raw variances (k x n x m) to n x m each.
 
-    def process_share(self, variance: Tensor) -> Tensor:
+        Args:
+            doubt: n x m, of the last member where that is a Gaussian process.
+        """
+        trust = None if doubt is None else trust_in_process(doubt, self.reach)
+        return fuse(mu, self._calibrated(variance), self.weights, trust)
+
+    def process_share(self, variance: Tensor, doubt: Tensor | None) -> Tensor:
         """Mean share per metric (m) of the Gaussian process, given raw variances k x n x m."""
-        if not self.has_process:
-            return torch.zeros_like(self.usual_variance)
-        calibrated = self._calibrated(variance)
-        return shares(calibrated, self.weights, self._trust(variance))[-1].mean(0)
+        if doubt is None:
+            return torch.zeros_like(self.reach)
+        trust = trust_in_process(doubt, self.reach)
+        return shares(self._calibrated(variance), self.weights, trust)[-1].mean(0)
 
     def _calibrated(self, variance: Tensor) -> Tensor:
         return self.temperature_squared.unsqueeze(1) * variance
-
-    def _trust(self, variance: Tensor) -> Tensor | None:
-        return trust_in_process(variance[0], self.usual_variance) if self.has_process else None

@@ -10,23 +10,29 @@ from torch import Tensor
 
 from core.ensemble.calibration import temperature_squared
 from core.ensemble.fusion import Fusion, metric_weights
-from core.ensemble.members import PROCESS
 
 _STEPS = 10  # Metric-level weights are multiples of 1 / _STEPS.
 _FLOOR = 1e-8  # Squared errors below it count as exact, in standardised space.
+_REACHES = (3.0, 7.0)  # Standard deviations over the usual one where a process loses its say.
 _WORTH = 0.02  # A member stays if it takes 2 % off the balanced square error.
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Predictions of B's training rows by models that did not see them; all n x m."""
+    """Predictions of B's training rows by models that did not see them; all n x m.
+
+    Attributes:
+        doubt: of a Gaussian process: how little it knows there.
+    """
 
     mu: Tensor
     variance: Tensor
+    doubt: Tensor | None = None
 
     def rows(self, which: Tensor) -> HeldOut:
         """Return the predictions of some rows."""
-        return HeldOut(self.mu[which], self.variance[which])
+        doubt = None if self.doubt is None else self.doubt[which]
+        return HeldOut(self.mu[which], self.variance[which], doubt)
 
 
 def balanced_error(y: Tensor, mu: Tensor, weight: Tensor) -> Tensor:
@@ -41,7 +47,7 @@ def balanced_error(y: Tensor, mu: Tensor, weight: Tensor) -> Tensor:
 
 
 def fit_fusion(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> Fusion:
-    """Fit temperatures and metric-level weights on held-out predictions.
+    """Fit temperatures, metric-level weights and the reach of a process on held-out predictions.
 
     Tries weights by the members' mean square error and every point of a grid on the simplex, and
     keeps those of the smallest balanced error.
@@ -50,23 +56,28 @@ def fit_fusion(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> Fusion
         y: n x m; weight: n x m of 0 and 1.
         members: a Gaussian process comes last.
     """
-    mu, variance = stacked(members)
+    mu, variance, doubt = stacked(members)
     squared = torch.stack(
-        [temperature_squared(y, *pair, weight) for pair in zip(mu, variance, strict=True)]
-    )
-    mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
-    fusion = Fusion(
-        metric_weights(mse), squared, _usual(variance[0], weight), list(members)[-1] == PROCESS
-    )
-    candidates = [fusion.weights, *(w.to(mu)[:, None].expand_as(squared) for w in _grid(len(mu)))]
-    errors = torch.stack(
         [
-            balanced_error(y, replace(fusion, weights=w).combine(mu, variance)[0], weight)
-            for w in candidates
+            temperature_squared(y, held.mu, held.variance, weight * _trusted(held.doubt, weight))
+            for held in members.values()
         ]
     )
-    best = [candidates[int(i)][:, j] for j, i in enumerate(errors.argmin(0))]
-    return replace(fusion, weights=torch.stack(best, dim=1))
+    mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
+    start = Fusion(metric_weights(mse), squared, torch.ones_like(y[0]))
+    weights = [start.weights, *(w.to(mu)[:, None].expand_as(squared) for w in _grid(len(mu)))]
+    candidates = [
+        replace(start, weights=w, reach=reach) for w in weights for reach in _reaches(doubt, weight)
+    ]
+    errors = torch.stack(
+        [balanced_error(y, c.combine(mu, variance, doubt)[0], weight) for c in candidates]
+    )
+    best = [candidates[int(i)] for i in errors.argmin(0)]
+    return replace(
+        start,
+        weights=torch.stack([c.weights[:, j] for j, c in enumerate(best)], dim=1),
+        reach=torch.stack([c.reach[j] for j, c in enumerate(best)]),
+    )
 
 
 def _grid(k: int) -> list[Tensor]:
@@ -75,16 +86,29 @@ def _grid(k: int) -> list[Tensor]:
     return [torch.tensor(w) / _STEPS for w in points if sum(w) == _STEPS and w[0]]
 
 
-def _usual(variance: Tensor, weight: Tensor) -> Tensor:
-    """Median per metric (m) over the rows that count; 1 where none does."""
-    median = torch.where(weight > 0, variance, torch.nan).nanmedian(0).values
-    return torch.nan_to_num(median, nan=1.0)
+def _reaches(doubt: Tensor | None, weight: Tensor) -> list[Tensor]:
+    """How much doubt (m) a process may have, beside what is usual over the rows that count."""
+    if doubt is None:
+        return [torch.ones_like(weight[0])]
+    usual = torch.where(weight > 0, doubt, torch.nan).nanmedian(0).values
+    return [factor**2 * torch.nan_to_num(usual, nan=1.0) for factor in _REACHES]
 
 
-def stacked(members: dict[str, HeldOut]) -> tuple[Tensor, Tensor]:
-    """Return means and variances of k members, k x n x m each."""
-    held = members.values()
-    return torch.stack([h.mu for h in held]), torch.stack([h.variance for h in held])
+def _trusted(doubt: Tensor | None, weight: Tensor) -> Tensor:
+    """1 where a member may have a say (n x m): its errors elsewhere are not its own to answer."""
+    if doubt is None:
+        return torch.ones_like(weight)
+    return (doubt <= _reaches(doubt, weight)[-1]).to(weight)
+
+
+def stacked(members: dict[str, HeldOut]) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Return means and variances of k members, k x n x m each, and the doubt of a process."""
+    held = list(members.values())
+    return (
+        torch.stack([h.mu for h in held]),
+        torch.stack([h.variance for h in held]),
+        held[-1].doubt,
+    )
 
 
 def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> dict[str, HeldOut]:

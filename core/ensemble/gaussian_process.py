@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _ITERATIONS = 80
-_JITTER = 1e-10
+JITTER = 1e-10
 _LN2 = math.log(2.0)
 _START_LENGTH, _START_LOG_NOISE, _START_LOG_SLOPE = 3.0, -6.0, -1.0
 # Weak priors: length scales around 3 input spreads, noise around exp(-5) output spreads.
@@ -94,18 +94,21 @@ def matern(a: Tensor, b: Tensor, length: Tensor) -> Tensor:
 
 def covariances(inputs: Tensor, h: Hyperparameters) -> Tensor:
     """Covariance matrices of the outputs, m x n x n, with noise."""
-    smooth = matern(inputs, inputs, h.length)
-    linear, unit = inputs @ inputs.T + 1.0, torch.eye(len(inputs), dtype=inputs.dtype)
-    noise = torch.exp(2.0 * h.noise) + _JITTER
-    return _outer(h.amplitude, smooth) + _outer(h.slope, linear) + _outer_plain(noise, unit)
+    noise, unit = torch.exp(2.0 * h.noise) + JITTER, torch.eye(len(inputs), dtype=inputs.dtype)
+    return cross_covariances(inputs, inputs, h) + noise[:, None, None] * unit
 
 
-def _outer(log_deviation: Tensor, matrix: Tensor) -> Tensor:
-    return _outer_plain(torch.exp(2.0 * log_deviation), matrix)
+def cross_covariances(a: Tensor, b: Tensor, h: Hyperparameters) -> Tensor:
+    """Covariances, m x n_a x n_b, of the noiseless outputs at (m x) n_a x q and (m x) n_b x q."""
+    amplitude, slope = (torch.exp(2.0 * log)[:, None, None] for log in (h.amplitude, h.slope))
+    covariance: Tensor = amplitude * matern(a, b, h.length) + slope * (a @ b.mT + 1.0)
+    return covariance
 
 
-def _outer_plain(variance: Tensor, matrix: Tensor) -> Tensor:
-    return variance[:, None, None] * matrix
+def prior_variance(inputs: Tensor, h: Hyperparameters) -> Tensor:
+    """Variance, m x r, of the noiseless outputs at r x q inputs before any row is known."""
+    linear = torch.exp(2.0 * h.slope)[:, None] * (inputs.square().sum(1) + 1.0)
+    return torch.exp(2.0 * h.amplitude)[:, None] + linear
 
 
 def fit_hyperparameters(

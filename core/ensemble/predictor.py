@@ -230,18 +230,20 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
         return single
     names = [name for name in ensemble.metadata["members"] if name != PROCESS]
     networks = [_network(folder, circuit, ensemble, name) for name in names]
-    has_process = PROCESS in ensemble.metadata["members"]
-    fusion = Fusion(**tensors_of(ensemble, "fusion"), has_process=has_process)
-    process = _process(folder, circuit, ensemble) if has_process else None
-    if process is not None:
+    fusion = Fusion(**tensors_of(ensemble, "fusion"))
+    process = None
+    if PROCESS in ensemble.metadata["members"]:
+        process = _process(folder, circuit, ensemble)
         process.silence(fusion.weights[-1] == 0)
 
     def fused(x: Tensor) -> tuple[Tensor, Tensor]:
-        predicted = [network(x) for network in networks]
+        predicted, doubt = [network(x) for network in networks], None
         if process is not None:  # It borrows the variance of the first networks.
-            predicted.append((process(x), predicted[0][1]))
-        mean, mixed = fusion.combine(*(torch.stack(part) for part in zip(*predicted, strict=True)))
-        return mean, final * mixed
+            mean, doubt = process(x)
+            predicted.append((mean, predicted[0][1]))
+        mu, variance = (torch.stack(part) for part in zip(*predicted, strict=True))
+        centre, mixed = fusion.combine(mu, variance, doubt)
+        return centre, final * mixed
 
     return fused
 
@@ -260,7 +262,7 @@ def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> ProcessMem
     tensors = tensors_of(_matching(stored, ensemble), "model")
     n, q = tensors["inputs"].shape
     with torch.random.fork_rng():
-        member = ProcessMember(baseline, n, q, len(tensors["alpha"]))
+        member = ProcessMember(baseline, n, q, *tensors["white"].shape[:2])
     fill(member, Checkpoint(stored.path, tensors, stored.metadata))
     return member.eval()
 

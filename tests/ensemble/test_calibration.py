@@ -17,7 +17,6 @@ from core.ensemble.fusion_fitting import (
     fit_fusion,
     needed_members,
 )
-from core.ensemble.members import PROCESS
 
 
 def test_the_temperature_is_the_mean_squared_score():
@@ -145,36 +144,37 @@ def test_temperatures_of_members_that_know_their_error_are_one():
     torch.testing.assert_close(fusion.weights.sum(0), torch.ones(2))
 
 
-def test_a_process_is_believed_where_the_networks_are_as_sure_as_usual():
-    trust = trust_in_process(torch.tensor([[1.0], [100.0], [1e6]]), torch.tensor([1.0]))
-    assert trust[0].item() > 0.999
+def test_a_process_is_believed_where_it_knows_about_as_much_as_usual():
+    trust = trust_in_process(torch.tensor([[1.0], [100.0], [1e6]]), torch.tensor([100.0]))
+    assert trust[0].item() > 0.99
     assert trust[1].item() == pytest.approx(0.5)
     assert trust[2].item() < 1e-3
 
 
 def test_the_first_member_stands_in_for_a_process_that_is_not_believed():
     mu = torch.tensor([[[1.0], [1.0]], [[3.0], [3.0]]])
-    variance = torch.tensor([[[1.0], [1e6]], [[1.0], [1e6]]])
     weights, one = torch.tensor([[0.5], [0.5]]), torch.ones(2, 1)
-    mean, _ = Fusion(weights, one, torch.ones(1), has_process=True).combine(mu, variance)
+    fusion, doubt = Fusion(weights, one, torch.ones(1)), torch.tensor([[1e-4], [1e6]])
+    mean, _ = fusion.combine(mu, torch.ones_like(mu), doubt)
     torch.testing.assert_close(mean, torch.tensor([[2.0], [1.0]]), atol=1e-3, rtol=0)
-    plain, _ = Fusion(weights, one, torch.ones(1), has_process=False).combine(mu, variance)
+    plain, _ = fusion.combine(mu, torch.ones_like(mu))
     torch.testing.assert_close(plain, torch.tensor([[2.0], [2.0]]))
 
 
-def test_a_process_that_errs_only_where_the_networks_doubt_keeps_its_weight():
+def test_a_process_that_errs_only_where_it_knows_little_keeps_its_weight():
     torch.manual_seed(0)
     y = torch.randn(2000, 1)
-    doubt = torch.arange(2000).unsqueeze(1) % 50 == 0
-    sigma = torch.where(doubt, 5.0, 0.1)
-    networks = HeldOut(y + 0.1 * torch.randn_like(y), sigma.square())
-    process = HeldOut(y + torch.where(doubt, 30.0, 0.01) * torch.randn_like(y), sigma.square())
+    lost = torch.arange(2000).unsqueeze(1) % 50 == 0
+    doubt = torch.where(lost, 1e4, 1e-4)
+    networks = HeldOut(y + 0.1 * torch.randn_like(y), torch.full_like(y, 0.01))
+    error = torch.where(lost, 30.0, 0.01) * torch.randn_like(y)
+    process = HeldOut(y + error, torch.full_like(y, 0.01), doubt)
     fused = cross_fitted_fusion(
-        y, {"align": networks, PROCESS: process}, torch.ones_like(y), torch.arange(2000) % 4
+        y, {"align": networks, "process": process}, torch.ones_like(y), torch.arange(2000) % 4
     )
-    error = (y - fused.mu).abs()
-    assert error[~doubt].median().item() < 0.02
-    assert error[doubt].max().item() < 1.0
+    left = (y - fused.mu).abs()
+    assert left[~lost].median().item() < 0.02
+    assert left[lost].max().item() < 1.0
 
 
 def test_fusing_two_equal_members_halves_the_variance_of_the_error():
@@ -207,9 +207,10 @@ def test_members_that_add_nothing_are_dropped_but_never_the_first():
 
 
 def test_the_share_of_the_process_is_what_is_left_after_its_weight_and_its_trust():
-    variance = torch.tensor([[[1.0], [1e6]], [[1.0], [1e6]]])
-    fusion = Fusion(torch.tensor([[0.25], [0.75]]), torch.ones(2, 1), torch.ones(1), True)
-    assert fusion.process_share(variance).item() == pytest.approx(0.75 / 2, rel=1e-3)
+    fusion = Fusion(torch.tensor([[0.25], [0.75]]), torch.ones(2, 1), torch.ones(1))
+    doubt = torch.tensor([[1e-6], [1e6]])
+    assert fusion.process_share(torch.ones(2, 2, 1), doubt).item() == pytest.approx(0.375, rel=1e-3)
+    assert fusion.process_share(torch.ones(2, 2, 1), None).item() == 0.0
 
 
 def test_intervals_shrink_by_what_every_row_teaches():

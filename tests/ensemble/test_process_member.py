@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
+from core.ensemble.gaussian_process import GaussianProcess, cross_covariances, prior_variance
+from core.ensemble.process_doubt import doubt, telling_rows, whitening
 from core.ensemble.process_member import FittedProcess, fit_process
 from core.models import MLP, Architecture
 
@@ -33,12 +37,12 @@ def fitted(baseline, rows) -> FittedProcess:
 
 def test_the_training_rows_come_back_nearly_as_they_were(fitted, rows):
     x, y, _ = rows
-    torch.testing.assert_close(fitted.member(x), y, atol=0.05, rtol=0)
+    torch.testing.assert_close(fitted.member(x)[0], y, atol=0.05, rtol=0)
 
 
 def test_rows_of_a_fold_are_predicted_without_knowing_them(fitted, rows):
     x, y, _ = rows
-    held_out, known = (fitted.held_out - y).abs(), (fitted.member(x) - y).abs()
+    held_out, known = (fitted.held_out - y).abs(), (fitted.member(x)[0] - y).abs()
     assert held_out.median() > 2 * known.median()
     assert held_out.median() < 0.2
 
@@ -55,8 +59,34 @@ def test_pure_noise_gets_no_better_with_more_rows(baseline, rows):
 
 def test_a_silenced_output_costs_nothing_and_the_others_stay(baseline, rows):
     member = fit_process(baseline, *rows).member
-    before = member(rows[0])
+    before, _ = member(rows[0])
     member.silence(torch.tensor([True, False]))
-    after = member(rows[0])
+    after, _ = member(rows[0])
     assert torch.equal(after[:, 1], before[:, 1])
     torch.testing.assert_close(after[:, 0], member.shift[:1].float().expand(ROWS))
+
+
+def test_the_doubt_grows_away_from_the_training_rows(fitted, rows):
+    _, near = fitted.member(rows[0])
+    _, far = fitted.member(rows[0] + 20.0)
+    assert (far.min(dim=0).values > near.max(dim=0).values).all()
+
+
+def test_the_doubt_is_the_variance_where_every_row_is_telling(fitted):
+    inputs, h = fitted.member.inputs, fitted.member.hyperparameters()
+    h = replace(h, noise=torch.full_like(h.noise, -2.0))  # With less the matrix is near singular.
+    known = inputs[:12].expand(2, -1, -1)
+    few = GaussianProcess(inputs[:12], torch.zeros(12, 2, dtype=torch.float64), h)
+    cross = cross_covariances(inputs, inputs[:12], h)
+    noise = torch.exp(2 * h.noise)[:, None]
+    exact = prior_variance(inputs, h) + noise - ((cross @ few.inverse) * cross).sum(-1)
+    torch.testing.assert_close(
+        doubt(inputs, known, whitening(known, h), h).T, exact, rtol=1e-3, atol=1e-5
+    )
+
+
+def test_the_first_telling_row_is_the_least_certain_and_none_comes_twice(fitted):
+    inputs, h = fitted.member.inputs, fitted.member.hyperparameters()
+    rows = telling_rows(inputs, h)
+    assert torch.equal(rows[:, 0], prior_variance(inputs, h).argmax(dim=1))
+    assert all(len(set(row)) == ROWS // 2 for row in rows.tolist())
