@@ -35,7 +35,7 @@ def main() -> None:
     if flags.command == "freeze":
         for circuit in map(load_circuit, circuits):
             fresh = fresh_designs(circuit, flags.jobs)
-            print(write_specs(circuit, make_specs(fresh), fresh.engine))
+            print(write_specs(circuit, make_specs(fresh, flags.jobs), fresh.engine))
     elif flags.command == "run":
         todo = _todo(flags, circuits)
         print(f"{len(todo)} cells are missing.", flush=True)

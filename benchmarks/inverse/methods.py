@@ -64,3 +64,5 @@ PEERS = {
     "reference": slow(ours.reference, budget=20, seeds=1),
 }
 METHODS = OURS | ABLATIONS | PEERS
+# Those that go on as long as they are paid for; one shot has no more to give after its four.
+RIVALS = tuple(name for name in PEERS if name not in ("gm/id", "reference"))

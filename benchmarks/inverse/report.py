@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, hypergeom
 
-from benchmarks.inverse.methods import ABLATIONS, OURS, PEERS
+from benchmarks.inverse.methods import ABLATIONS, OURS, PEERS, RIVALS
 from benchmarks.inverse.specs import POOL_SIZE, FrozenSpec
 
 BUDGETS = (1, 5, 10, 20, 50, 100, 200)
@@ -85,7 +85,7 @@ def ratios(trials: pd.DataFrame) -> pd.DataFrame:
         for level in LEVELS:
             found = [
                 (*one, str(peer))
-                for peer, theirs in rows[rows["method"].isin(PEERS)].groupby("method")
+                for peer, theirs in rows[rows["method"].isin(RIVALS)].groupby("method")
                 if (one := _ratio(ours, theirs, level)) is not None
             ]
             if found:

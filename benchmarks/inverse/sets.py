@@ -42,14 +42,15 @@ LADDER_COUNT = 25
 UNIFORM_COUNT = 100
 CORNERS_COUNT = 30
 CORNERS_TRIED = 60
+APART = 1e-4
 CMRR_HALF = 0.10
 HALF = 0.03
 
 
-def make_specs(fresh: Fresh) -> list[FrozenSpec]:
+def make_specs(fresh: Fresh, jobs: int) -> list[FrozenSpec]:
     """All sets of a circuit, each specification with the number of pool designs that meet it."""
     made = [*_meet(fresh), *_match(fresh), *ladder(fresh), *_uniform(fresh)]
-    made += [*infeasible_specs(fresh), *_corners(fresh)]
+    made += [*infeasible_specs(fresh), *_corners(fresh, jobs)]
     graded = [replace(spec, passing=_passing(fresh, spec)) for spec in made]
     if any(spec.passing for spec in graded if spec.set == "infeasible"):
         raise SystemExit("A design of the pool meets an infeasible specification: see its proof.")
@@ -100,20 +101,21 @@ def ladder(fresh: Fresh) -> Iterator[FrozenSpec]:
     sign = np.array([signs(circuit)[name] for name in names])
     working = model_space(circuit, fresh.working, names)
     spread = np.diff(np.quantile(working, [0.16, 0.84], axis=0), axis=0)[0] / 2.0
-    made = dict.fromkeys((grade for grade, _ in LADDER), 0)
     number = 0
     for _, row in fresh.second.iterrows():
         grade, passing = LADDER[number % len(LADDER)]
         values = model_space(circuit, row.to_frame().T, names)[0]
         moves = np.sort(np.max(sign * (values - working) / spread, axis=1))
-        move = moves[0] / 2.0 if passing == 0 else (moves[passing - 1] + moves[passing]) / 2.0
-        if move < 0 or made[grade] == LADDER_COUNT:
-            continue  # Designs that many others beat in everything are no origin of a hard one.
+        low, high = moves[passing - 1] if passing else 0.0, moves[passing]
+        move = (low + high) / 2.0
+        # A design that so many others beat in everything is no origin of a hard specification, and
+        # where the k-th and the next pass at once, no bound lies between them.
+        if move < 0 or high - low < APART:
+            continue
         bounds = values - sign * move * spread
         yield FrozenSpec(
             "ladder", number, _one_sided(circuit, names, bounds), grade, origin=_sizes(fresh, row)
         )
-        made[grade] += 1
         number += 1
         if number == LADDER_COUNT * len(LADDER):
             return
@@ -128,11 +130,12 @@ def _uniform(fresh: Fresh) -> Iterator[FrozenSpec]:
         yield FrozenSpec("uniform", number, _one_sided(circuit, names, bounds))
 
 
-def _corners(fresh: Fresh) -> Iterator[FrozenSpec]:
+def _corners(fresh: Fresh, jobs: int) -> Iterator[FrozenSpec]:
     circuit, tried = fresh.circuit, fresh.second.iloc[-CORNERS_TRIED:]
     # Any specification will do: only the simulated values are read.
     goals = FrozenSpec("corners", 0, (at_most(GATE_AREA, 1e9),)).specification(circuit)
-    table = simulate_corners(goals, tried[circuit.variable_names], load_process(PROCESS), jobs=2)
+    sizes = tried[circuit.variable_names]
+    table = simulate_corners(goals, sizes, load_process(PROCESS), jobs=jobs)
     worst = table.table.groupby("candidate").agg(
         dict.fromkeys(circuit.metric_names, "min")
         | {SUPPLY_CURRENT: "max", GATE_AREA: "max", "failure": "max"}
