@@ -1,16 +1,20 @@
-"""Specifications that no design can meet, because physics or arithmetic forbids it.
+"""Specifications that no design can meet: by arithmetic, or by physics with a margin.
 
 Each starts from what a real design does, relaxed by 10 %, which is feasible; then one conflict is
-put in that has a proof:
+put in. Two constructions are proofs:
 
 - Kirchhoff: the bias current flows from the supply, so the supply current is above it. The spec
   bounds the bias current from below and the supply current below that.
 - Geometry: the gate area is the sum of W L over the devices. The spec bounds sizes from below and
   the area below the sum that they add up to at least.
+
+Two are physics with a margin, no proofs; that no design of the pool meets them is checked:
+
 - Slew rate: the 5T charges its load, the two-stage op-amp its compensation capacitor Cc (bounded
   from below here), with its tail current, which is about half the supply current of a 5T and less
   of a two-stage; what the tail node's capacitance adds during the step takes SR C to 0.74 of the
-  supply current in the pool. Asked for is 1.1 times the whole supply current.
+  supply current in a pool of 5T designs. Asked for is 1.1 times the whole supply current, which
+  leaves room for what else moves charge during the step but does not exclude it.
 - Transconductance (5T): UGF <= gm / (2 pi C), and no MOSFET has more gm per current than a bipolar
   transistor, q / kT (Enz and Vittoz, "Charge-based MOS transistor modeling", 2006). Each input
   device carries half the tail current, which is the supply current less a bias current of at

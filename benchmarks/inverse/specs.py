@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parents[1] / "inverse_data"
 SETS = ("meet", "match", "ladder", "uniform", "infeasible", "corners")
 SEED = 20_261_122
 PROCESS = "gf180mcu"
-POOL_SIZE = 20_000
+POOL_SIZE = 10_000
 
 GoalRow = tuple[str, str, float | None, float | None]
 
@@ -110,6 +110,8 @@ def load_specs(circuit: Circuit) -> list[FrozenSpec]:
         raise SystemExit(f"{path.name} is not the frozen one: its hash is {_hash(lines)}.")
     if told["testbench"] != dict(circuit.testbench):
         raise SystemExit(f"{path.name} was made with another testbench: freeze again.")
+    if told["pool"] != POOL_SIZE:
+        raise SystemExit(f"{path.name} was graded by a pool of another size: freeze again.")
     return [_parse(json.loads(line)) for line in lines]
 
 

@@ -2,10 +2,22 @@
 
 After the published algorithms (Eriksson et al., "Scalable global optimization via local Bayesian
 optimization", NeurIPS 2019; Eriksson and Poloczek, "Scalable constrained Bayesian optimization",
-AISTATS 2021) and the tutorials of BoTorch, with their constants. What differs, in their favour or
-for the time: both start from the best known designs; SCBO models the bounded quantities (a
-constraint is a quantity less its bound), so that the two sides of a band share one process; 500
-candidates instead of 2,000 or more, all on the grid; hyperparameters start from the last fit.
+AISTATS 2021) and the tutorials of BoTorch, with their constants, but not line by line.
+
+Given to both, beyond what the papers have: the best known designs as a start; for SCBO, models of
+the bounded quantities (a constraint is a quantity less its bound), so that the two sides of a band
+share one process.
+
+Handicaps of both, taken to save time. They can make both weaker than published, and a comparison
+with them is one with these versions:
+
+- A batch is sampled from ``CANDIDATES`` = 500 grid points. The papers take 2,000 or more (up to
+  5,000), so these samples search the region more coarsely.
+- ``TOLD`` known designs are told, not all.
+- A fit takes at most ``FIT_STEPS`` steps, from the last hyperparameters on.
+- A region that has shrunk to nothing opens anew round the best design with all data, where the
+  papers start again elsewhere. TuRBO's box is stretched by at most 4 along an axis.
+- SCBO's outputs are standardised only; the paper warps them (copula, bilog).
 """
 
 from __future__ import annotations
