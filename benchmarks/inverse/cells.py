@@ -119,9 +119,15 @@ def run_trial(bench: Bench, spec: FrozenSpec, cell: Cell) -> Row:
 def run_all(
     cells: list[Cell], *, jobs: int, minutes: float, run: Path | None, say: Callable[[str], None]
 ) -> int:
-    """Run cells, write each as it ends, start none after the time is up; how many were run."""
+    """Run cells, write each as it ends, start none after the time is up; how many were run.
+
+    A cell that fails is told and not written, so that the others go on and it is still missing.
+    """
     ends, done = time.monotonic() + 60.0 * minutes, 0
     for row, circuit_id in _results(cells, jobs, ends, run):
+        if "error" in row:
+            say(f"FAILED: {circuit_id} {json.dumps(row)}")
+            continue
         with cells_path(circuit_id).open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
         done += 1
@@ -153,10 +159,13 @@ _benches: dict[str, Bench] = {}
 
 
 def _work(cell: Cell, run: Path | None) -> Row:
-    """In a worker, which keeps one bench a circuit."""
+    """In a worker, which keeps one bench a circuit; a failure as a row that tells it."""
     if cell.circuit not in _benches:
         _benches[cell.circuit] = open_bench(cell.circuit, run)
-    return run_cell(_benches[cell.circuit], cell)
+    try:
+        return run_cell(_benches[cell.circuit], cell)
+    except Exception as error:  # of whichever library: one peer must not end a run of hours
+        return {"cell": cell.key, "error": f"{type(error).__name__}: {error}"}
 
 
 def _seeds(method: str, spec: FrozenSpec) -> range:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from benchmarks.inverse import cells
 from benchmarks.inverse.cells import Cell, missing, read_cells, run_cell
-from benchmarks.inverse.methods import BUDGET, STRIDE
+from benchmarks.inverse.methods import BUDGET, METHODS, STRIDE, Entry
 from benchmarks.inverse.specs import FrozenSpec, at_least
-from benchmarks.inverse.trial import Bench
+from benchmarks.inverse.trial import Bench, Trial
 
 
 def cell(method: str = "nearest", number: int = 0) -> Cell:
@@ -38,3 +41,14 @@ def test_the_newest_line_of_a_cell_counts(tmp_path: Path) -> None:
 
 def test_a_slow_method_waits_while_quick_ones_go_on() -> None:
     assert cell("scbo", 2).turn == cell("nearest", 2 * STRIDE).turn
+
+
+def test_a_method_that_breaks_is_told_and_ends_no_run(
+    textbook_bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(trial: Trial) -> None:
+        raise ValueError("no root found")
+
+    monkeypatch.setitem(METHODS, "nearest", Entry(broken))
+    monkeypatch.setitem(cells._benches, "5t_opamp", textbook_bench)
+    assert cells._work(cell(), None)["error"] == "ValueError: no root found"

@@ -17,7 +17,8 @@ def cell(number: int, method: str, first: int | None, budget: int = 200) -> dict
         "seed": 0,
         "first": first,
         "budget": budget,
-        "seconds": 1.0,
+        "seconds": 1.5,
+        "simulating": 1.0,
     }
 
 
@@ -29,6 +30,7 @@ def test_success_counts_what_was_solved_within_the_budget() -> None:
     assert line["10"].startswith("75 ")
     assert line["200"].startswith("75 ")
     assert line["median first"] == "4"
+    assert line["own s"] == "0.50"
 
 
 def test_beyond_a_smaller_budget_nothing_is_claimed() -> None:
