@@ -99,31 +99,36 @@ def distributions(dataset: DataSet) -> None:
             persist_state="session",
             label_visibility="collapsed",
         )
+        heading = st.segmented_control(
+            "Columns",
+            ["Metrics", "Design variables"],
+            default="Metrics",
+            required=True,
+            key="data_columns",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
         valid_only = st.toggle(
             "Working amplifiers only", value=True, key="data_valid", persist_state="session"
         )
     shown = quantities(dataset.circuit)
     domains = {"A": dataset.source, "B": dataset.target}
-    for heading, names, per_row in (
-        ("Metrics", dataset.circuit.metric_names, 3),
-        ("Design variables", dataset.circuit.variable_names, 4),
-    ):
-        st.subheader(heading, anchor=False)
-        columns = chart_columns(len(names), per_row)
-        for name, column in zip(names, columns, strict=True):
-            samples = {}
-            for process, table in domains.items():
-                part = table.metrics if name in table.metrics else table.designs
-                samples[process] = (part[table.valid] if valid_only else part)[name].to_numpy()
-            quantity = shown[name]
-            log = scale == "log" and quantity.unit != "deg"
-            with column:
-                st.plotly_chart(
-                    distribution(samples, quantity, log=log),
-                    config=CHART,
-                    key=f"data_distribution_{name}",
-                    alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
-                )
+    metrics, variables = dataset.circuit.metric_names, dataset.circuit.variable_names
+    names, per_row = (metrics, 3) if heading == "Metrics" else (variables, 4)
+    for name, column in zip(names, chart_columns(len(names), per_row), strict=True):
+        samples = {}
+        for process, table in domains.items():
+            part = table.metrics if name in table.metrics else table.designs
+            samples[process] = (part[table.valid] if valid_only else part)[name].to_numpy()
+        quantity = shown[name]
+        log = scale == "log" and quantity.unit != "deg"
+        with column:
+            st.plotly_chart(
+                distribution(samples, quantity, log=log),
+                config=CHART,
+                key=f"data_distribution_{name}",
+                alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
+            )
 
 
 def drift(selection: Selection, dataset: DataSet) -> None:

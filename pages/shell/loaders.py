@@ -21,7 +21,8 @@ from core.data import (
 from core.ensemble import Prediction, Predictor, load_predictor, model_names
 from core.errors import InputError
 from core.figures.accuracy import standardised_residuals
-from core.inverse import Workbench, prepare
+from core.inverse import Workbench, mdn_sampler, prepare
+from core.inverse.pools import Sampler
 from core.training.run_store import RunStore
 from pages.shell.places import stamp
 
@@ -96,6 +97,21 @@ def bench(run: Path, model: str) -> Workbench:
 @st.cache_resource(max_entries=6, show_spinner="Screening the design space")
 def _bench(run: str, model: str, version: tuple[int, int]) -> Workbench:
     return prepare(_predictor(run, model, version))
+
+
+def has_sampler(run: Path) -> bool:
+    """Whether a run holds an inverse network."""
+    return any(run.glob("*_mdn.safetensors"))
+
+
+def sampler(run: Path) -> Sampler:
+    """Return the inverse network of a run as a source of starts."""
+    return _sampler(str(run), stamp(run, "*.safetensors"))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _sampler(run: str, version: tuple[int, int]) -> Sampler:
+    return mdn_sampler(run)
 
 
 def held_out(run: Path) -> HeldOut:
