@@ -19,6 +19,7 @@ from core.data import (
     quality_findings,
 )
 from core.ensemble import Prediction, Predictor, load_predictor, model_names
+from core.ensemble.importance import total_effects
 from core.errors import InputError
 from core.figures.accuracy import standardised_residuals
 from core.inverse import Workbench, mdn_sampler, prepare
@@ -112,6 +113,16 @@ def sampler(run: Path) -> Sampler:
 @st.cache_resource(max_entries=6, show_spinner=False)
 def _sampler(run: str, version: tuple[int, int]) -> Sampler:
     return mdn_sampler(run)
+
+
+def importance(run: Path) -> pd.DataFrame:
+    """Return the total effect of every variable on every metric over the design space."""
+    return _importance(str(run), stamp(run, "*.safetensors"))
+
+
+@st.cache_data(max_entries=12, show_spinner="Asking the model all over the design space")
+def _importance(run: str, version: tuple[int, int]) -> pd.DataFrame:
+    return total_effects(_predictor(run, "ensemble", version))
 
 
 def held_out(run: Path) -> HeldOut:
