@@ -212,6 +212,8 @@ class SpecPanel:
         st.select_slider(
             quantity.label,
             stops,
+            # Only a default of two ends makes the slider answer with two.
+            value=(stops[0], stops[-1]) if len(ends) == 2 else None,
             format_func=quantity.text,
             key=slider,
             label_visibility="collapsed",
@@ -326,6 +328,7 @@ class SpecPanel:
             sizes.select_slider(
                 f"{quantity.label}: {quantity.help}",
                 grid,
+                value=(grid[0], grid[-1]),
                 format_func=quantity.text,
                 key=key,
                 on_change=self._limited,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.circuits import load_circuit
+from core.figures.quantity import quantities
 from core.inverse import GoalKind
 from tests.pages.conftest import texts
 
@@ -94,6 +96,15 @@ def test_a_moved_slider_solves_again(workspace, open_page):
     slider.set_value(ratio).run()
     assert not app.exception
     assert app.dataframe[1].value.loc["DC gain", "Spec"] == f"at least {label}"
+
+
+def test_both_ends_of_a_band_move(workspace, open_page):
+    app = with_spec(open_page, "ugf range 1e6..3e6")
+    slider = app.select_slider(key=f"{KEY}ugf_slider_2")
+    low, high = slider.options[20], slider.options[60]
+    read = quantities(load_circuit("5t_opamp"))["ugf"].read
+    slider.set_range(read(low), read(high)).run()
+    assert app.dataframe[1].value.loc["UGF", "Spec"] == f"{low} to {high}"
 
 
 @pytest.mark.parametrize("kind", list(GoalKind))

@@ -38,7 +38,7 @@ def test_each_count_is_trained_with_and_without_transfer(data):
 
 
 def test_a_run_without_its_data_is_refused(data, tmp_path):
-    run = tiny_run(data, tmp_path / "run", "ensemble.gaussian_process=false", stages=["baseline"])
+    run = tiny_run(data, tmp_path / "run", "ensemble.gaussian_process=false")
     assert kept_learning_curve(run) is None
     run.write_json("config.json", {**run.config(), "fingerprint": "of other data"})
     with pytest.raises(InputError, match="not those that this run was trained on"):
