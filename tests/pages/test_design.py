@@ -76,6 +76,7 @@ def test_decibels_and_ratios_can_both_be_typed(workspace, open_page):
     app = open_page(PAGE)
     app.text_input(key=f"{KEY}dc_gain_value").set_value("40 dB").run()
     assert "dc_gain min 100" in app.query_params["spec"]
+    app.run()
     app.text_input(key=f"{KEY}dc_gain_value").set_value("200 V/V").run()
     assert "dc_gain min 200" in app.query_params["spec"]
 
@@ -136,6 +137,7 @@ def test_reset_goes_back_to_the_first_specification(workspace, open_page):
     first = app.query_params["spec"]
     app.text_input(key=f"{KEY}ugf_value").set_value("1M").run()
     assert app.query_params["spec"] != first
+    app.run()
     app.button(key="design_reset").click().run()
     assert app.query_params["spec"] == first
 
