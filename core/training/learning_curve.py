@@ -7,7 +7,6 @@ training rows and judged on the same held-out rows. A run keeps its table in its
 from __future__ import annotations
 
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ import pandas as pd
 from core.config import TrainingConfig, preset, with_overrides
 from core.data import DataSet, bundled_dataset_folder, load_dataset
 from core.errors import InputError
+from core.models import load_checkpoint, save_checkpoint
 from core.training.pipeline import train
 from core.training.processes import last_lines, start_command
 from core.training.run_store import RunStore, is_alive
@@ -50,18 +50,18 @@ def learning_curve(
     """
     order = np.random.default_rng(config.data.seed).permutation(dataset.train_rows)
     sizes = sorted({min(count, len(order)) for count in counts})
-    baseline = f"{dataset.circuit.id}_baseline.safetensors"
     found = []
     with tempfile.TemporaryDirectory(prefix="crossfab-") as folder:
         first = Path(folder) / str(sizes[0])
         for number, size in enumerate(sizes):
             report(f"{number} of {len(sizes)}: training on {size} rows of B")
             run = RunStore.create(Path(folder) / str(size), {"circuit": dataset.circuit.id})
+            part = dataset.with_train_rows(order[:size])
             # A's network does not depend on B's rows: it is trained once.
             stages = MODELS if number else ("baseline", *MODELS)
             if number:
-                shutil.copy(first / baseline, run.folder / baseline)
-            train(dataset.with_train_rows(order[:size]), config, run, stages, device="cpu")
+                _hand_on_baseline(first, run.folder, part)
+            train(part, config, run, stages, device="cpu")
             found += _rows(size, run.read_json("evaluation.json")["models"])
     report(f"{len(sizes)} of {len(sizes)}: done")
     return pd.DataFrame(found)
@@ -118,7 +118,17 @@ def learning_curve_state(run: RunStore) -> tuple[bool, str]:
     return working, last_lines(run.folder / LOG, 1)
 
 
-def _rows(size: int, models: dict[str, dict[str, dict[str, dict[str, float]]]]) -> list[dict]:  # type: ignore[type-arg]
+def _hand_on_baseline(giver: Path, taker: Path, dataset: DataSet) -> None:
+    """Enter A's network of one run into another, as one of the run's own data."""
+    name, circuit_id = f"{dataset.circuit.id}_baseline", dataset.circuit.id
+    stored = load_checkpoint(giver, name, circuit_id, "baseline")
+    described = {**stored.metadata, "fingerprint": dataset.fingerprint}
+    save_checkpoint(taker, name, stored.tensors, described)
+
+
+def _rows(
+    size: int, models: dict[str, dict[str, dict[str, dict[str, float]]]]
+) -> list[dict[str, object]]:
     return [
         {
             "rows": size,
