@@ -79,17 +79,15 @@ def test_a_training_is_launched_cancelled_found_after_a_reload_and_resumed(page,
     settled(page)
     page.get_by_role("button", name="Start training").click()
     run_folder = workspace / "runs" / "in the browser"
-    chart = page.get_by_test_id("stVegaLiteChart")
-    expect(chart).to_be_visible(timeout=120_000)
     expect(page.get_by_role("progressbar").first).to_be_visible()
     run = RunStore(run_folder)
-    seen = len(run.events())
-    until(lambda: len(run.events()) > seen, timeout=120)
+    until(lambda: any(event["kind"] == "epoch" for event in run.events()), timeout=240)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=120_000)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("cancelled", exact=False).first).to_be_visible(timeout=60_000)
     assert run.status().state == RunState.CANCELLED
-    page.reload()
-    settled(page)
+    # A run that has ended is shown where the link names it.
+    visit(page, base, "training", "data=data:+small&run=run:+in+the+browser")
     expect(page.get_by_test_id("stException")).to_have_count(0)
     seen = len(run.events())
     page.get_by_role("button", name="Resume").click()
