@@ -336,6 +336,24 @@ def evaluate(
         aside.replace(json_file)
 
 
+@commands.command(
+    help="Train on growing parts of B's rows: accuracy against simulations, kept with the run."
+)
+@_run
+@click.option("--preset", "preset_name", default="quick", show_default=True, help="Of each run.")
+def learning_curve(run_folder: Path, preset_name: str) -> None:
+    """Print the median relative error of transfer and of the same network from scratch."""
+    from core.training.learning_curve import learning_curve_of_run
+    from core.training.run_store import RunStore
+
+    table = learning_curve_of_run(
+        RunStore(run_folder), preset_name, lambda line: click.echo(line, err=True)
+    )
+    _show(
+        table.pivot_table(index=["model", "rows"], columns="metric", values="median_relative_error")
+    )
+
+
 @commands.command(help="Predict process B's metrics of designs, with 90 % intervals.")
 @_run
 @click.option("--designs", type=click.Path(path_type=Path), required=True, help="CSV of designs.")

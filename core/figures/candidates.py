@@ -18,6 +18,7 @@ from core.inverse import Goal, GoalKind, Requirement, Specification, Workbench
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 PASS_PREDICTED, FAIL_PREDICTED = "PASS*", "FAIL*"
+FADED = f"color: {style.MUTED}; opacity: 0.5"  # CSS of what is greyed out
 
 
 def scaled_column(quantity: Quantity, values: pd.Series) -> tuple[str, pd.Series]:

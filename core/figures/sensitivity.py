@@ -39,6 +39,42 @@ def elasticity_map(
         )
     )
     figure.add_trace(style.cell_texts(values, "%+.2f", 0.35 * reach))
+    return _labelled(figure, rows, columns, height)
+
+
+def importance_map(
+    table: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], height: int = 300
+) -> go.Figure:
+    """Draw how much of a metric's variation each variable accounts for, in per cent.
+
+    Args:
+        table: metrics as rows, variables as columns; shares 0 to 1.
+        rows: labels of the metrics.
+        columns: labels of the variables.
+        height: of the figure in px.
+    """
+    values = 100 * table.to_numpy(dtype=float)
+    figure = go.Figure(
+        go.Heatmap(
+            z=values,
+            zmin=0,
+            zmax=100,
+            colorscale=[[0, "rgba(133,147,166,0.06)"], [1, style.CANDIDATE]],
+            xgap=1,
+            ygap=1,
+            showscale=False,
+            customdata=np.broadcast_to(np.array(columns), values.shape),
+            text=np.broadcast_to(np.array(rows)[:, None], values.shape),
+            hovertemplate="%{customdata}: %{z:.0f} % of %{text}<extra></extra>",
+        )
+    )
+    figure.add_trace(style.cell_texts(values, "%.0f", 35.0))
+    return _labelled(figure, rows, columns, height)
+
+
+def _labelled(
+    figure: go.Figure, rows: Sequence[str], columns: Sequence[str], height: int
+) -> go.Figure:
     style.laid_out(figure, height)
     figure.update_xaxes(showgrid=False, tickvals=list(range(len(columns))), ticktext=list(columns))
     figure.update_yaxes(

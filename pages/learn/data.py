@@ -10,10 +10,12 @@ import pandas as pd
 import streamlit as st
 
 from core.data import DataSet
+from core.data.paired import paired_designs, paired_drift
 from core.data.upload import store_upload, template
 from core.errors import CrossfabError
 from core.figures import relations
 from core.figures.distribution import distribution
+from core.figures.paired import paired_view
 from core.figures.quantity import quantities
 from core.spice import process_names
 from core.training.generation import (
@@ -24,7 +26,7 @@ from core.training.generation import (
     start_generation,
 )
 from core.training.run_store import RunState
-from pages.shell import loaders, places
+from pages.shell import loaders, places, spice
 from pages.shell.selection import FRESH_DATA, Selection, current
 from pages.shell.widgets import (
     CHART,
@@ -35,6 +37,7 @@ from pages.shell.widgets import (
 )
 
 SECONDS_A_DESIGN = 0.03  # of ngspice on one core
+PAIRED_COUNTS = (25, 50, 100, 200)
 JOB_STATES = {
     RunState.RUNNING: ("blue", "running"),
     RunState.DONE: ("green", "done"),
@@ -99,31 +102,36 @@ def distributions(dataset: DataSet) -> None:
             persist_state="session",
             label_visibility="collapsed",
         )
+        heading = st.segmented_control(
+            "Columns",
+            ["Metrics", "Design variables"],
+            default="Metrics",
+            required=True,
+            key="data_columns",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
         valid_only = st.toggle(
             "Working amplifiers only", value=True, key="data_valid", persist_state="session"
         )
     shown = quantities(dataset.circuit)
     domains = {"A": dataset.source, "B": dataset.target}
-    for heading, names, per_row in (
-        ("Metrics", dataset.circuit.metric_names, 3),
-        ("Design variables", dataset.circuit.variable_names, 4),
-    ):
-        st.subheader(heading, anchor=False)
-        columns = chart_columns(len(names), per_row)
-        for name, column in zip(names, columns, strict=True):
-            samples = {}
-            for process, table in domains.items():
-                part = table.metrics if name in table.metrics else table.designs
-                samples[process] = (part[table.valid] if valid_only else part)[name].to_numpy()
-            quantity = shown[name]
-            log = scale == "log" and quantity.unit != "deg"
-            with column:
-                st.plotly_chart(
-                    distribution(samples, quantity, log=log),
-                    config=CHART,
-                    key=f"data_distribution_{name}",
-                    alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
-                )
+    metrics, variables = dataset.circuit.metric_names, dataset.circuit.variable_names
+    names, per_row = (metrics, 3) if heading == "Metrics" else (variables, 4)
+    for name, column in zip(names, chart_columns(len(names), per_row), strict=True):
+        samples = {}
+        for process, table in domains.items():
+            part = table.metrics if name in table.metrics else table.designs
+            samples[process] = (part[table.valid] if valid_only else part)[name].to_numpy()
+        quantity = shown[name]
+        log = scale == "log" and quantity.unit != "deg"
+        with column:
+            st.plotly_chart(
+                distribution(samples, quantity, log=log),
+                config=CHART,
+                key=f"data_distribution_{name}",
+                alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
+            )
 
 
 def drift(selection: Selection, dataset: DataSet) -> None:
@@ -142,6 +150,59 @@ def drift(selection: Selection, dataset: DataSet) -> None:
         column_config=DRIFT_COLUMNS,
         height="content",
         alt="Drift from A to B of every column",
+    )
+    paired(selection, dataset)
+
+
+@st.fragment
+def paired(selection: Selection, dataset: DataSet) -> None:
+    """Simulate the same designs in both processes and show what moves."""
+    st.subheader("The same designs in both processes", anchor=False)
+    names = process_names()
+    if not spice.engines():
+        st.caption("No SPICE engine works here: see the Simulator page.")
+        return
+    chosen = []
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for letter, name, other in (
+            ("A", dataset.source_process, "sky130"),
+            ("B", dataset.target_process, "gf180mcu"),
+        ):
+            start = names.index(name if name in names else other)
+            process = st.selectbox(
+                f"Process {letter}", names, start, key=f"data_paired_{letter}", width=170
+            )
+            chosen.append(process)
+        count = st.selectbox("Designs", PAIRED_COUNTS, 1, key="data_paired_count", width=110)
+        pressed = st.button("Simulate them", key="data_paired", icon=":material/play_arrow:")
+    marker = (selection.data, *chosen, count)
+    if pressed:
+        st.session_state["data_paired_marker"] = marker
+    if st.session_state.get("data_paired_marker") != marker:
+        st.caption(
+            "Working designs of B, simulated once more in both: a shift without sampling noise. "
+            f"About {2 * count * SECONDS_A_DESIGN:.0f} s."
+        )
+        return
+    designs = paired_designs(dataset, count)
+    try:
+        with st.spinner("Simulating in both processes"):
+            source, target = (
+                spice.simulations(selection.circuit.id, process, designs, "tt", 27.0, None)
+                for process in chosen
+            )
+    except CrossfabError as error:
+        show_fault(error, "SPICE did not run")
+        return
+    st.dataframe(
+        paired_view(paired_drift(selection.circuit, source, target), selection.circuit),
+        height="content",
+        column_config={
+            "B ranks as A": st.column_config.ProgressColumn(
+                format="%.3f", min_value=0, max_value=1, help="Spearman's rank correlation"
+            ),
+        },
+        alt="What the same designs do in both processes",
     )
 
 

@@ -11,11 +11,12 @@ import streamlit as st
 from core.errors import CrossfabError
 from core.figures import accuracy, tables
 from core.figures.quantity import quantities
-from core.figures.sensitivity import elasticity_map
+from core.figures.sensitivity import elasticity_map, importance_map
 from core.inverse import sensitivities
 from core.models.checkpoint import load_checkpoint
 from core.training.run_store import RunStore
 from pages.shell import loaders
+from pages.shell.learning_curve import learning_curve_tab
 from pages.shell.loaders import HeldOut
 from pages.shell.selection import Selection, current
 from pages.shell.widgets import CHART, chart_columns, needed_run, show_fault
@@ -35,6 +36,13 @@ def held_out_or_stop(selection: Selection) -> HeldOut:
     except CrossfabError as error:
         show_fault(error, "The plots need the data that this run was trained on")
         st.stop()
+
+
+def open_in_simulator(selection: Selection, design: pd.Series) -> None:
+    """Go to the simulator with the sizes of a design."""
+    names = selection.circuit.variable_names
+    st.session_state["simulator_design"] = {name: float(design[name]) for name in names}
+    st.switch_page("pages/use/simulator.py")
 
 
 def model_choice(models: list[str], key: str) -> str:
@@ -81,10 +89,11 @@ def parity_tab(selection: Selection, held: HeldOut) -> None:
     prediction = held.predictions[model]
     shown = quantities(selection.circuit)
     names = selection.circuit.metric_names
+    st.caption("Click a design to open it in the simulator.")
     for name, column in zip(names, chart_columns(len(names), 3), strict=True):
         with column:
             st.markdown(f"**{shown[name].label}**", help=shown[name].help)
-            st.plotly_chart(
+            picked = st.plotly_chart(
                 accuracy.parity(
                     held.table.metrics[name],
                     prediction.median[name],
@@ -94,8 +103,13 @@ def parity_tab(selection: Selection, held: HeldOut) -> None:
                 ),
                 config=CHART,
                 key=f"ensemble_parity_{name}",
+                on_select="rerun",
+                selection_mode="points",
                 alt=f"Predicted over simulated {shown[name].label}",
             )
+            points = picked["selection"]["points"]
+            if points and "customdata" in points[0]:
+                open_in_simulator(selection, held.table.designs.iloc[int(points[0]["customdata"])])
 
 
 def calibration_tab(selection: Selection, held: HeldOut) -> None:
@@ -189,7 +203,7 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
             },
         }
     )
-    st.markdown("**Worst designs of the ensemble.** Pick one to open it in the simulator.")
+    st.markdown("**Worst designs of the ensemble.** Tick one to open it in the simulator.")
     picked = st.dataframe(
         text,
         hide_index=True,
@@ -201,11 +215,8 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
         alt="Worst designs",
     )
     rows = picked["selection"]["rows"]
-    if rows and st.button("Open in the simulator", icon=":material/show_chart:"):
-        design = worst.iloc[rows[0]]
-        names = selection.circuit.variable_names
-        st.session_state["simulator_design"] = {name: float(design[name]) for name in names}
-        st.switch_page("pages/use/simulator.py")
+    if rows:
+        open_in_simulator(selection, worst.iloc[rows[0]])
     where = pd.DataFrame.from_dict(evaluation["where"], orient="index")
     knew = evaluation["sigma_knew"]
     lines = []
@@ -241,6 +252,7 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     assert selection.run is not None
     shown = quantities(selection.circuit)
     names = selection.circuit.variable_names
+    st.markdown("**Around one design**: elasticities")
     place = st.selectbox(
         "Around",
         ["the median design of the held-out rows", *[f"row {row} of B" for row in held.rows]],
@@ -265,31 +277,36 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
         alt="Elasticities of every metric",
     )
     st.caption("By how many per cent a metric moves when one variable grows by one per cent.")
+    st.markdown("**Over the whole design space**: share of a metric's variation, %")
+    effects = loaders.importance(selection.run)
+    st.plotly_chart(
+        importance_map(
+            effects, [shown[n].label for n in effects.index], [shown[n].label for n in names]
+        ),
+        config=CHART,
+        key="ensemble_importance",
+        alt="Importance of every variable for every metric over the design space",
+    )
+    st.caption(
+        "Sobol' total effects of the model: what would still vary if all other variables were "
+        "known. Rows add up to more than 100 % where variables act together."
+    )
 
 
 selection = current()
 run = needed_run(selection)
 evaluation = RunStore(run).read_json("evaluation.json")
-tabs = st.tabs(
-    ["Accuracy", "Parity", "Calibration", "Fusion", "Worst designs", "Sensitivity"],
-    on_change="rerun",
-    key="ensemble_tab",
-)
-if tabs[0].open:
-    with tabs[0]:
-        accuracy_tab(selection, evaluation)
-if tabs[1].open:
-    with tabs[1]:
-        parity_tab(selection, held_out_or_stop(selection))
-if tabs[2].open:
-    with tabs[2]:
-        calibration_tab(selection, held_out_or_stop(selection))
-if tabs[3].open:
-    with tabs[3]:
-        fusion_tab(selection)
-if tabs[4].open:
-    with tabs[4]:
-        worst_tab(selection, evaluation)
-if tabs[5].open:
-    with tabs[5]:
-        sensitivity_tab(selection, held_out_or_stop(selection))
+bodies = {
+    "Accuracy": lambda: accuracy_tab(selection, evaluation),
+    "Parity": lambda: parity_tab(selection, held_out_or_stop(selection)),
+    "Calibration": lambda: calibration_tab(selection, held_out_or_stop(selection)),
+    "Fusion": lambda: fusion_tab(selection),
+    "Worst designs": lambda: worst_tab(selection, evaluation),
+    "Sensitivity": lambda: sensitivity_tab(selection, held_out_or_stop(selection)),
+    "More simulations": lambda: learning_curve_tab(selection.circuit, RunStore(run)),
+}
+tabs = st.tabs(list(bodies), on_change="rerun", key="ensemble_tab")
+for tab, draw in zip(tabs, bodies.values(), strict=True):
+    if tab.open:
+        with tab:
+            draw()

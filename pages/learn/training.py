@@ -14,6 +14,7 @@ from core.config import PRESETS, STAGES, SettingDescription, TrainingConfig, des
 from core.errors import CrossfabError
 from core.figures.curves import epochs_table, loss_curves
 from core.training import jobs
+from core.training.archive import run_archive
 from core.training.progress import Progress, StageState, progress_of
 from core.training.run_store import RunState, RunStatus, RunStore
 from pages.shell import places
@@ -36,44 +37,64 @@ PRESET_HELP = {
 }
 
 
-def setting_input(row: SettingDescription, key: str) -> Any:
-    """Draw the input of one hyper-parameter and return its value."""
+def setting_input(row: SettingDescription, key: str, **call: Any) -> None:
+    """Draw the input of one hyper-parameter; its value is in the session under the key."""
     label = row.name.replace("_", " ") + (f" [{row.unit}]" if row.unit else "")
     bounds = ""
     if row.minimum is not None and row.maximum is not None:
         bounds = f" From {row.minimum:g} to {row.maximum:g}."
     text = f"{row.description}. Preset: {row.value}.{bounds} Set by `{row.path}`."
     if isinstance(row.value, bool):
-        return st.toggle(label, row.value, key=key, help=text)
-    if row.choices:
-        start = row.choices.index(row.value)
-        return st.selectbox(label, row.choices, start, key=key, help=text)
-    kind = type(row.value)
-    return st.number_input(
-        label,
-        min_value=None if row.minimum is None else kind(row.minimum),
-        max_value=None if row.maximum is None else kind(row.maximum),
-        value=row.value,
-        step=1 if kind is int else (abs(row.value) / 10 or 0.01),
-        format="%d" if kind is int else "%g",
-        key=key,
-        help=text,
-    )
+        st.toggle(label, key=key, help=text, **call)
+    elif row.choices:
+        st.selectbox(label, row.choices, key=key, help=text, **call)
+    else:
+        kind = type(row.value)
+        st.number_input(
+            label,
+            min_value=None if row.minimum is None else kind(row.minimum),
+            max_value=None if row.maximum is None else kind(row.maximum),
+            step=1 if kind is int else (abs(row.value) / 10 or 0.01),
+            format="%d" if kind is int else "%g",
+            key=key,
+            help=text,
+            **call,
+        )
 
 
 def overrides_form(config: TrainingConfig, preset_name: str) -> tuple[str, ...]:
-    """Draw every hyper-parameter by section and return those that differ from the preset."""
+    """Draw the hyper-parameters of the open sections; return all that differ from the preset."""
+    state = f"training_overrides_{preset_name}"
+    kept: dict[str, Any] = st.session_state.setdefault(state, {})
     rows = describe(config)
-    changed = []
-    for section in dict.fromkeys(row.section for row in rows):
-        with st.expander(section.replace("_", " "), key=f"training_section_{section}"):
-            grid = st.grid(2, min_column_width=120)
-            for row in (row for row in rows if row.section == section):
-                with grid.cell():
-                    value = setting_input(row, f"training_{preset_name}_{row.path}")
-                if value != row.value:
-                    changed.append(f"{row.path}={value}")
-    return tuple(changed)
+    settings = st.expander("Hyper-parameters", key="training_settings", on_change="rerun")
+    if settings.open:
+        with settings:
+            for section in dict.fromkeys(row.section for row in rows):
+                section_form([row for row in rows if row.section == section], state)
+    return tuple(f"{row.path}={kept[row.path]}" for row in rows if row.path in kept)
+
+
+def section_form(rows: list[SettingDescription], state: str) -> None:
+    """Draw one section of the hyper-parameters; what differs from the preset is kept in state."""
+    section = rows[0].section
+    title = section.replace("_", " ")
+    expander = st.expander(title, key=f"training_section_{section}", on_change="rerun")
+    if not expander.open:
+        return
+    grid = expander.grid(2, min_column_width=120)
+    for row in rows:
+        key = f"{state}_{row.path}"
+        st.session_state[key] = st.session_state[state].get(row.path, row.value)
+        with grid.cell():
+            setting_input(row, key, on_change=keep_override, args=(row, state, key))
+
+
+def keep_override(row: SettingDescription, state: str, key: str) -> None:
+    """Remember a changed hyper-parameter, or forget it where it is the preset's again."""
+    others = {path: value for path, value in st.session_state[state].items() if path != row.path}
+    value = st.session_state[key]
+    st.session_state[state] = others if value == row.value else {**others, row.path: value}
 
 
 @st.fragment
@@ -93,8 +114,7 @@ def launch_panel(selection: Selection) -> None:
         key="training_stages",
         help="They build on each other: align and dual_head start from the baseline's backbone.",
     )
-    with st.expander("Hyper-parameters", key="training_settings"):
-        overrides = overrides_form(preset(preset_name), preset_name)
+    overrides = overrides_form(preset(preset_name), preset_name)
     if overrides:
         st.caption("Changed: " + ", ".join(f"`{text}`" for text in overrides))
     if st.button(
@@ -174,6 +194,16 @@ def controls(store: RunStore, status: RunStatus) -> None:
                 jobs.cancel(store)
                 st.rerun(scope="fragment")
             return
+        st.download_button(
+            "Download",
+            lambda: run_archive(store),
+            f"{name}.zip",
+            "application/zip",
+            key="training_download",
+            icon=":material/download:",
+            help="Weights, configuration, evaluation and log of this run as a zip",
+            on_click="ignore",
+        )
         if shipped:
             st.caption("This run ships with Crossfab: it cannot be resumed or deleted.")
             return
@@ -259,8 +289,9 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
     elif status.state in (RunState.FAILED, RunState.LOST):
         st.warning(status.message or meaning, icon=":material/error:")
     curves(stores, main)
-    with st.expander("Log", key="training_log_lines"):
-        st.code(jobs.read_log(store) or "Nothing printed yet.", language=None, height=260)
+    log = st.expander("Log", key="training_log_lines", on_change="rerun")
+    if log.open:
+        log.code(jobs.read_log(store) or "Nothing printed yet.", language=None, height=260)
     was_active = st.session_state.get("training_active", False)
     st.session_state["training_active"] = not status.state.is_finished()
     if was_active and status.state.is_finished():
@@ -304,8 +335,11 @@ with right:
                 not RunStore(folders[name]).status().state.is_finished() for name in chosen
             )
             st.fragment(watch, run_every=POLL if active else None)(chosen, folders)
-        with st.expander("All runs of this circuit", key="training_all_runs"):
-            st.dataframe(
+        everything = st.expander(
+            "All runs of this circuit", key="training_all_runs", on_change="rerun"
+        )
+        if everything.open:
+            everything.dataframe(
                 runs_table(folders),
                 hide_index=True,
                 column_config={

@@ -24,7 +24,10 @@ def save_button(
     process: str,
 ) -> None:
     """Draw the button that keeps a candidate with a note."""
-    with st.popover("Save"):
+    popover = st.popover("Save", key="design_save_panel", on_change="rerun")
+    if not popover.open:
+        return
+    with popover:
         note = st.text_input("Note", key="design_note", placeholder="what it is for")
         if st.button("Keep in the library", key="design_save", type="primary"):
             quantities = [*circuit.metric_names, "supply_current", "gate_area"]

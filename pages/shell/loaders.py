@@ -19,9 +19,11 @@ from core.data import (
     quality_findings,
 )
 from core.ensemble import Prediction, Predictor, load_predictor, model_names
+from core.ensemble.importance import total_effects
 from core.errors import InputError
 from core.figures.accuracy import standardised_residuals
-from core.inverse import Workbench, prepare
+from core.inverse import Workbench, mdn_sampler, prepare
+from core.inverse.pools import Sampler
 from core.training.run_store import RunStore
 from pages.shell.places import stamp
 
@@ -96,6 +98,31 @@ def bench(run: Path, model: str) -> Workbench:
 @st.cache_resource(max_entries=6, show_spinner="Screening the design space")
 def _bench(run: str, model: str, version: tuple[int, int]) -> Workbench:
     return prepare(_predictor(run, model, version))
+
+
+def has_sampler(run: Path) -> bool:
+    """Whether a run holds an inverse network."""
+    return any(run.glob("*_mdn.safetensors"))
+
+
+def sampler(run: Path) -> Sampler:
+    """Return the inverse network of a run as a source of starts."""
+    return _sampler(str(run), stamp(run, "*.safetensors"))
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _sampler(run: str, version: tuple[int, int]) -> Sampler:
+    return mdn_sampler(run)
+
+
+def importance(run: Path) -> pd.DataFrame:
+    """Return the total effect of every variable on every metric over the design space."""
+    return _importance(str(run), stamp(run, "*.safetensors"))
+
+
+@st.cache_data(max_entries=12, show_spinner="Asking the model all over the design space")
+def _importance(run: str, version: tuple[int, int]) -> pd.DataFrame:
+    return total_effects(_predictor(run, "ensemble", version))
 
 
 def held_out(run: Path) -> HeldOut:

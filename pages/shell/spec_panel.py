@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import streamlit as st
@@ -35,6 +35,7 @@ DERIVED = (SUPPLY_CURRENT, GATE_AREA, POWER)
 DERIVED_KINDS = (GoalKind.IGNORE, GoalKind.MAX, GoalKind.MINIMIZE)
 BOUNDED = (GoalKind.MIN, GoalKind.MAX, GoalKind.RANGE, GoalKind.TARGET)
 PARAMETER = "spec"
+WEIGHTS = "design_weights_part"  # shows a row for each active goal
 WANTED = "design_wanted"  # a specification that another part of the page asks for
 
 
@@ -42,7 +43,11 @@ class SpecPanel:
     """Draws the specification of one circuit and keeps it in the session and in the URL."""
 
     def __init__(
-        self, circuit: Circuit, known: DomainTable, reached: Mapping[str, ArrayLike]
+        self,
+        circuit: Circuit,
+        known: DomainTable,
+        reached: Mapping[str, ArrayLike],
+        outcome: str,
     ) -> None:
         """Start from the session, else from the URL, else from what most designs reach.
 
@@ -50,8 +55,9 @@ class SpecPanel:
             circuit: whose metrics are specified.
             known: simulated designs of B; a new specification starts from them.
             reached: what they reach by quantity; sets the sliders. Power only where it is in it.
+            outcome: key of the fragment that a changed specification draws again.
         """
-        self.circuit, self.known, self.reached = circuit, known, reached
+        self.circuit, self.known, self.reached, self.outcome = circuit, known, reached, outcome
         self.derived = [name for name in DERIVED if name in reached]
         self.shown = quantities(circuit)
         self.state = f"design_goals_{circuit.id}"
@@ -67,23 +73,18 @@ class SpecPanel:
         goals: dict[str, Goal] = st.session_state[self.state]
         return goals
 
-    def draw(self) -> Specification | None:
-        """Draw all rows; return the specification, or None where it is at fault."""
+    def draw(self) -> None:
+        """Draw all rows; each is a part of its own, so that a moved slider redraws its row only."""
         for name in self.circuit.metric_names:
-            self._row(name, tuple(KINDS))
-        with st.expander("Current, area, power", key="design_more"):
-            for name in self.derived:
-                self._row(name, DERIVED_KINDS)
-        with st.expander("Weights", key="design_weights"):
-            st.caption("How much a miss counts where not everything can be met.")
-            self._weights()
-        with st.expander("Limits on the sizes", key="design_limits"):
-            limits = self._limits()
-        try:
-            specification = Specification(self.circuit, tuple(self._active()), limits)
-        except InputError as error:
-            st.error("\n".join(error.faults), icon=":material/error:")
-            return None
+            self._part(self._row, f"{self._key(name)}_part")(name, tuple(KINDS))
+        self._part(self._more, "design_more_part")()
+        self._part(self._weights, WEIGHTS)()
+        self._part(self._limits, "design_limits_part")()
+
+    def specification(self) -> Specification:
+        """Return what is asked and put it into the URL; InputError where it is at fault."""
+        limits = st.session_state[f"{self.state}_limits"]
+        specification = Specification(self.circuit, tuple(self._active()), limits)
         st.query_params[PARAMETER] = specification_to_text(specification)
         return specification
 
@@ -91,8 +92,7 @@ class SpecPanel:
         """Go back to the specification that most known designs meet."""
         st.query_params.pop(PARAMETER, None)
         st.session_state.pop(self.state, None)
-        for variable in self.circuit.variables:
-            st.session_state.pop(f"design_limit_{self.circuit.id}_{variable.name}", None)
+        st.session_state.pop(f"{self.state}_limits", None)
 
     # --- state -----------------------------------------------------------------------------
 
@@ -136,13 +136,34 @@ class SpecPanel:
     def _set(self, name: str, goal: Goal) -> None:
         st.session_state[self.state] = {**self.goals, name: goal}
 
+    # --- parts of the page -------------------------------------------------------------------
+
+    @staticmethod
+    def _part(draw: Callable[..., None], key: str) -> Callable[..., None]:
+        part: Callable[..., None] = st.fragment(draw, key=key)
+        return part
+
+    def _key(self, name: str) -> str:
+        return f"design_{self.circuit.id}_{name}"
+
+    def _redraw(self, *parts: str) -> None:
+        """Draw parts of the panel and the candidates again, and nothing else."""
+        st.rerun([*parts, self.outcome])
+
+    def _more(self) -> None:
+        more = st.expander("Current, area, power", key="design_more", on_change="rerun")
+        if more.open:
+            with more:
+                for name in self.derived:
+                    self._part(self._row, f"{self._key(name)}_part")(name, DERIVED_KINDS)
+
     # --- one row ---------------------------------------------------------------------------
 
     def _row(self, name: str, kinds: tuple[GoalKind, ...]) -> None:
         quantity, goal = self.shown[name], self.goals[name]
         values = self.reached[name]
         stops = slider_stops(quantity, values)
-        key = f"design_{self.circuit.id}_{name}"
+        key = self._key(name)
         bounded = goal.kind in BOUNDED
         band = goal.kind is GoalKind.RANGE
         with st.container(gap="xxsmall", key=f"{key}_row"):
@@ -191,6 +212,8 @@ class SpecPanel:
         st.select_slider(
             quantity.label,
             stops,
+            # Only a default of two ends makes the slider answer with two.
+            value=(stops[0], stops[-1]) if len(ends) == 2 else None,
             format_func=quantity.text,
             key=slider,
             label_visibility="collapsed",
@@ -222,6 +245,7 @@ class SpecPanel:
         ends = [end for end in (old.low, old.high) if end is not None]
         middle = ends[0] if ends else stops[len(stops) // 2]
         self._set(name, self._goal(name, kind, middle, ends[-1] if ends else None))
+        self._redraw(f"{key}_part", WEIGHTS)
 
     def _goal(self, name: str, kind: GoalKind, value: float, upper: float | None = None) -> Goal:
         weight, quantity = self.goals[name].weight, self.shown[name]
@@ -246,29 +270,35 @@ class SpecPanel:
                 self._set(name, replace(goal, low=low, high=high))
         else:
             self._set(name, self._goal(name, goal.kind, value))
+        self._redraw(f"{self._key(name)}_part")
 
     def _typed(self, name: str, key: str, end: str) -> None:
-        goal, quantity = self.goals[name], self.shown[name]
         try:
-            value = quantity.read(st.session_state[f"{key}_{end}"])
+            value = self.shown[name].read(st.session_state[f"{key}_{end}"])
+            self._set(name, self._typed_goal(name, end, value))
         except InputError as error:
             st.session_state[f"{key}_fault"] = str(error)
-            return
+        self._redraw(f"{key}_part")
+
+    def _typed_goal(self, name: str, end: str, value: float) -> Goal:
+        goal = self.goals[name]
         if end == "value":
-            self._set(name, self._goal(name, goal.kind, value))
-            return
+            return self._goal(name, goal.kind, value)
         low, high = (value, goal.high) if end == "from" else (goal.low, value)
         if low is not None and high is not None and low >= high:
-            st.session_state[f"{key}_fault"] = "The lower end has to be below the upper end."
-            return
-        self._set(name, replace(goal, low=low, high=high))
+            raise InputError("The lower end has to be below the upper end.")
+        return replace(goal, low=low, high=high)
 
     # --- weights and limits ------------------------------------------------------------------
 
     def _weights(self) -> None:
-        columns = st.columns(2)
+        weights = st.expander("Weights", key="design_weights", on_change="rerun")
+        if not weights.open:
+            return
+        weights.caption("How much a miss counts where not everything can be met.")
+        columns = weights.columns(2)
         for number, goal in enumerate(self._active()):
-            key = f"design_{self.circuit.id}_{goal.quantity}_weight"
+            key = f"{self._key(goal.quantity)}_weight"
             st.session_state[key] = float(goal.weight)
             columns[number % 2].number_input(
                 self.shown[goal.quantity].label,
@@ -283,20 +313,31 @@ class SpecPanel:
 
     def _weighed(self, name: str, key: str) -> None:
         self._set(name, replace(self.goals[name], weight=st.session_state[key]))
+        self._redraw()
 
-    def _limits(self) -> dict[str, tuple[float, float]]:
-        start, limits = st.session_state[f"{self.state}_limits"], {}
+    def _limits(self) -> None:
+        sizes = st.expander("Limits on the sizes", key="design_limits", on_change="rerun")
+        if not sizes.open:
+            return
+        limits = st.session_state[f"{self.state}_limits"]
         for variable in self.circuit.variables:
             quantity: Quantity = self.shown[variable.name]
             grid = variable.grid.tolist()
-            low, high = st.select_slider(
+            key = f"design_limit_{self.circuit.id}_{variable.name}"
+            st.session_state[key] = limits.get(variable.name, (grid[0], grid[-1]))
+            sizes.select_slider(
                 f"{quantity.label}: {quantity.help}",
                 grid,
-                value=start.get(variable.name, (grid[0], grid[-1])),
+                value=(grid[0], grid[-1]),
                 format_func=quantity.text,
-                key=f"design_limit_{self.circuit.id}_{variable.name}",
-                persist_state="session",
+                key=key,
+                on_change=self._limited,
+                args=(variable.name, key, (grid[0], grid[-1])),
             )
-            if (low, high) != (grid[0], grid[-1]):
-                limits[variable.name] = (low, high)
-        return limits
+
+    def _limited(self, name: str, key: str, whole: tuple[float, float]) -> None:
+        state = f"{self.state}_limits"
+        others = {known: ends for known, ends in st.session_state[state].items() if known != name}
+        ends = tuple(sorted(st.session_state[key]))
+        st.session_state[state] = others if ends == whole else {**others, name: ends}
+        self._redraw()

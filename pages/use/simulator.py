@@ -11,10 +11,10 @@ from core.figures.sweep import sweep_chart, sweep_designs
 from core.figures.tables import metric_rows
 from core.spice import Simulation, load_process, process_names
 from pages.shell import spice
+from pages.shell.candidate import INK
 from pages.shell.selection import Selection, current
 from pages.shell.widgets import CHART, empty_state, show_fault
 
-INK = {"light": "#334155", "dark": "#CBD5E1"}
 DEFAULT_PAIR = ("sky130", "gf180mcu")
 STATE = "simulator_design"
 
@@ -104,10 +104,11 @@ def results(simulations: dict[str, Simulation], selection: Selection) -> None:
     for name, found in simulations.items():
         st.markdown(f"**Operating point, {load_process(name).label}**")
         spice.operating_point(found, f"simulator_point_{name}")
-    with st.expander("Netlist", key="simulator_netlist"):
+    netlist = st.expander("Netlist", key="simulator_netlist", on_change="rerun")
+    if netlist.open:
         for name, found in simulations.items():
-            st.markdown(f"**{load_process(name).label}**")
-            st.code(found.netlist, language=None, height=300)
+            netlist.markdown(f"**{load_process(name).label}**")
+            netlist.code(found.netlist, language=None, height=300)
 
 
 def sweep(

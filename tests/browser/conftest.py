@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from benchmarks.browser import RUN_MS, chromium, new_context, serve, visit
+from benchmarks.browser import RUN_MS, chromium, new_context, serve
 from tests.synthetic import write_dataset
 from tests.tiny import tiny_run
 
@@ -41,16 +41,8 @@ def browser():
         yield started
 
 
-@pytest.fixture(scope="package")
-def _warm(base, browser):
-    """The first deep link after a start is special to the framework; go to the front page first."""
-    page = new_context(browser).new_page()
-    visit(page, base, "overview")
-    page.context.close()
-
-
 @pytest.fixture
-def page(browser, base, _warm):
+def page(browser, base):
     """A fresh visitor with a window 1280 px wide."""
     context = new_context(browser)
     context.set_default_timeout(RUN_MS)

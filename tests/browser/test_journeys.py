@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from benchmarks.browser import settled, visit
+from core.training import jobs
 from core.training.run_store import RunState, RunStore
 from tests.processes import until
 
@@ -71,28 +72,34 @@ def test_a_link_reproduces_the_specification(page, base):
     expect(page.get_by_label("DC gain, value", exact=True)).to_have_value("49.5 dB")
 
 
-def test_a_training_is_launched_its_curves_move_and_it_is_cancelled(page, base, workspace):
+def test_a_training_is_launched_cancelled_found_after_a_reload_and_resumed(page, base, workspace):
     visit(page, base, "training", QUERY)
     typed(page, "Name", "in the browser")
     page.get_by_role("radio", name="quick").or_(page.get_by_role("button", name="quick")).click()
     settled(page)
     page.get_by_role("button", name="Start training").click()
     run_folder = workspace / "runs" / "in the browser"
-    chart = page.get_by_test_id("stVegaLiteChart")
-    expect(chart).to_be_visible(timeout=120_000)
     expect(page.get_by_role("progressbar").first).to_be_visible()
     run = RunStore(run_folder)
-    seen = len(run.events())
-    until(lambda: len(run.events()) > seen, timeout=120)
+    until(lambda: any(event["kind"] == "epoch" for event in run.events()), timeout=240)
+    expect(page.get_by_test_id("stVegaLiteChart")).to_be_visible(timeout=120_000)
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("cancelled", exact=False).first).to_be_visible(timeout=60_000)
     assert run.status().state == RunState.CANCELLED
-    page.reload()
-    settled(page)
+    # A run that has ended is shown where the link names it.
+    visit(page, base, "training", "data=data:+small&run=run:+in+the+browser")
     expect(page.get_by_test_id("stException")).to_have_count(0)
+    seen = len(run.events())
+    page.get_by_role("button", name="Resume").click()
+    until(lambda: len(run.events()) > seen, timeout=120)
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    page.get_by_role("button", name="Cancel").click()
+    until(lambda: jobs.pursue_cancel(run) or run.status().state.is_finished(), timeout=60)
 
 
-def test_a_broken_upload_shows_its_fault_and_a_good_one_is_kept(page, base, workspace, tmp_path):
+def test_a_broken_upload_shows_its_fault_and_a_good_one_is_kept_and_trained_on(
+    page, base, workspace, tmp_path
+):
     good = workspace / "uploads" / "5t_opamp" / "small"
     broken = tmp_path / "target_targets.csv"
     text = (good / "target" / "target_targets.csv").read_text()
@@ -119,3 +126,21 @@ def test_a_broken_upload_shows_its_fault_and_a_good_one_is_kept(page, base, work
     page.get_by_role("button", name="Check and keep").click()
     expect(page.get_by_label("Data set", exact=True)).to_have_value("data: brought")
     assert (workspace / "uploads" / "5t_opamp" / "brought").is_dir()
+    train_and_see_results(page, base, workspace)
+
+
+def train_and_see_results(page, base, workspace):
+    """Train quickly on the data set that was just uploaded; look at the accuracy."""
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Training", exact=True).click()
+    settled(page)
+    expect(page.get_by_label("Data set", exact=True)).to_have_value("data: brought")
+    typed(page, "Name", "on my data")
+    page.get_by_role("radio", name="quick").or_(page.get_by_role("button", name="quick")).click()
+    settled(page)
+    page.get_by_role("button", name="Start training").click()
+    run = RunStore(workspace / "runs" / "on my data")
+    until((run.folder / "evaluation.json").is_file, timeout=600)
+    until(lambda: run.status().state == RunState.DONE, timeout=60)
+    visit(page, base, "ensemble", "data=data:+brought&run=run:+on+my+data")
+    expect(page.get_by_text("held-out designs of B")).to_be_visible()
+    expect(page.get_by_test_id("stException")).to_have_count(0)

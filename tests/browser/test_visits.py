@@ -22,7 +22,6 @@ def test_a_page_stands_without_exception_scroll_or_foreign_request(page, base, n
     assert [url for url in asked if not url.startswith((base, "data:", "blob:"))] == []
 
 
-@pytest.mark.usefixtures("_warm")
 @pytest.mark.parametrize(
     ("theme", "colour"), [("light", "rgb(255, 255, 255)"), ("dark", "rgb(14, 20, 29)")]
 )

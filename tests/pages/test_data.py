@@ -32,7 +32,8 @@ def test_counts_of_both_processes_are_shown(workspace, open_page):
 
 
 def test_every_metric_and_variable_has_a_distribution(workspace, open_page):
-    assert len(open_page(PAGE).get("plotly_chart")) == 5 + 7
+    assert len(open_page(PAGE).get("plotly_chart")) == 5
+    assert len(open_page(PAGE, data_columns="Design variables").get("plotly_chart")) == 7
 
 
 @pytest.mark.parametrize("scale", ["log", "linear"])
@@ -76,3 +77,14 @@ def test_an_upload_shows_its_faults_and_a_good_one_is_kept(workspace, open_page)
     app.button(key="data_upload").click().run()
     assert not app.exception
     assert (workspace / "uploads" / "5t_opamp" / "mine" / "target").is_dir()
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_the_same_designs_are_simulated_in_both_processes(workspace, open_page):
+    app = open_page(PAGE, data_tab="Drift")
+    app.get_by_key("data_paired_count").set_value(25)
+    app.button(key="data_paired").click().run()
+    assert not app.exception
+    table = app.dataframe[1].value
+    assert list(table.index) == ["Slew rate", "DC gain", "UGF", "Phase margin", "CMRR"]
+    assert (table["Designs"] > 0).all()

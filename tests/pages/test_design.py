@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.circuits import load_circuit
+from core.figures.quantity import quantities
 from core.inverse import GoalKind
 from tests.pages.conftest import texts
 
@@ -74,6 +76,7 @@ def test_decibels_and_ratios_can_both_be_typed(workspace, open_page):
     app = open_page(PAGE)
     app.text_input(key=f"{KEY}dc_gain_value").set_value("40 dB").run()
     assert "dc_gain min 100" in app.query_params["spec"]
+    app.run()
     app.text_input(key=f"{KEY}dc_gain_value").set_value("200 V/V").run()
     assert "dc_gain min 200" in app.query_params["spec"]
 
@@ -96,6 +99,15 @@ def test_a_moved_slider_solves_again(workspace, open_page):
     assert app.dataframe[1].value.loc["DC gain", "Spec"] == f"at least {label}"
 
 
+def test_both_ends_of_a_band_move(workspace, open_page):
+    app = with_spec(open_page, "ugf range 1e6..3e6")
+    slider = app.select_slider(key=f"{KEY}ugf_slider_2")
+    low, high = slider.options[20], slider.options[60]
+    read = quantities(load_circuit("5t_opamp"))["ugf"].read
+    slider.set_range(read(low), read(high)).run()
+    assert app.dataframe[1].value.loc["UGF", "Spec"] == f"{low} to {high}"
+
+
 @pytest.mark.parametrize("kind", list(GoalKind))
 def test_every_kind_of_goal_works(workspace, open_page, kind):
     app = open_page(PAGE)
@@ -108,12 +120,13 @@ def test_nothing_but_ignored_goals_is_a_fault_in_words(workspace, open_page):
     app = open_page(PAGE)
     for name in ("slewrate_pos", "dc_gain", "ugf", "phase_margin", "cmrr"):
         app.selectbox(key=f"{KEY}{name}_kind").set_value(GoalKind.IGNORE).run()
+        app.run()
     assert not app.exception
     assert "Every goal is ignore" in texts(app)
 
 
 def test_limits_on_a_size_hold_for_every_candidate(workspace, open_page):
-    app = open_page(PAGE)
+    app = open_page(PAGE, design_limits=True)
     app.select_slider(key="design_limit_5t_opamp_l1").set_range(1.0, 1.0).run()
     assert not app.exception
     assert (app.dataframe[0].value["L1 [um]"] == 1.0).all()
@@ -124,6 +137,7 @@ def test_reset_goes_back_to_the_first_specification(workspace, open_page):
     first = app.query_params["spec"]
     app.text_input(key=f"{KEY}ugf_value").set_value("1M").run()
     assert app.query_params["spec"] != first
+    app.run()
     app.button(key="design_reset").click().run()
     assert app.query_params["spec"] == first
 
@@ -155,7 +169,7 @@ def test_corners_and_mismatch_are_simulated_on_request(workspace, open_page):
 
 
 def test_a_design_is_saved_with_a_note_and_found_in_the_library(workspace, open_page):
-    app = open_page(PAGE)
+    app = open_page(PAGE, design_save_panel=True)
     app.text_input(key="design_note").set_value("for the sensor").run()
     app.button(key="design_save").click().run()
     app.session_state["design_tab"] = "Library"
@@ -164,11 +178,40 @@ def test_a_design_is_saved_with_a_note_and_found_in_the_library(workspace, open_
     assert app.dataframe[1].value["Note"].tolist() == ["for the sensor"]
 
 
-def test_what_is_predicted_to_fail_can_be_hidden(workspace, open_page):
+def test_what_is_predicted_to_fail_is_hidden_or_greyed_out(workspace, open_page):
     app = with_spec(open_page, "ugf min 8e6;dc_gain min 150")
     everything = app.dataframe[0].value
-    app.toggle(key="design_likely").set_value(True).run()
+    app.get_by_key("design_unlikely").set_value("grey out").run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == len(everything)
+    app.run()
+    app.get_by_key("design_unlikely").set_value("hide").run()
     assert not app.exception
     shown = app.dataframe[0].value
     assert len(shown) <= len(everything)
     assert (shown["P(all)"] >= 0.5).all() or not (everything["P(all)"] >= 0.5).any()
+
+
+def test_a_moved_slider_draws_its_row_and_the_candidates_alone(workspace, open_page):
+    app = open_page(PAGE)
+    slider = app.select_slider(key=f"{KEY}dc_gain_slider_1")
+    label = slider.options[len(slider.options) // 2]
+    slider.set_value(float(f"{10 ** (float(label.split()[0]) / 20):.9g}")).run()
+    assert [field.label for field in app.text_input] == ["DC gain, value"]
+    assert len(app.dataframe) == 2
+
+
+def test_the_inverse_network_can_propose_starts(workspace, open_page):
+    app = open_page(PAGE)
+    before = app.dataframe[0].value
+    app.toggle(key="design_network").set_value(True).run()
+    assert not app.exception
+    assert len(app.dataframe[0].value) == len(before)
+
+
+def test_weights_are_kept_while_their_panel_is_closed(workspace, open_page):
+    app = open_page(PAGE, design_weights=True)
+    app.number_input(key=f"{KEY}ugf_weight").set_value(3.0).run()
+    app.session_state["design_weights"] = False
+    app.run()
+    assert "w3" in app.query_params["spec"]

@@ -44,3 +44,28 @@ def test_plots_without_the_data_say_why(workspace, open_page):
     store = RunStore(workspace / "runs" / "tiny")
     store.write_json("config.json", {**store.config(), "data": str(workspace / "gone")})
     assert open_page(PAGE, ensemble_tab="Parity").error[0].value
+
+
+def test_importance_stands_below_the_elasticities(workspace, open_page):
+    app = open_page(PAGE, ensemble_tab="Sensitivity")
+    assert len(app.get("plotly_chart")) == 2
+
+
+def test_what_more_simulations_buy_is_computed_on_request(workspace, open_page):
+    app = open_page(PAGE, ensemble_tab="More simulations")
+    assert app.button(key="ensemble_learning_start")
+
+
+def test_kept_curves_are_drawn_and_put_into_words(workspace, open_page):
+    rows = [
+        {"rows": n, "model": model, "metric": metric, "median_relative_error": error, "log_r2": 0.9}
+        for metric in ("slewrate_pos", "dc_gain", "ugf", "phase_margin", "cmrr")
+        for n, transfer, scratch in ((25, 0.04, 0.4), (100, 0.02, 0.1), (800, 0.01, 0.03))
+        for model, error in (("align", transfer), ("target_only", scratch))
+    ]
+    store = RunStore(workspace / "runs" / "tiny")
+    store.write_json("learning_curve.json", {"preset": "quick", "rows": rows})
+    app = open_page(PAGE, ensemble_tab="More simulations")
+    assert len(app.get("plotly_chart")) == 1
+    assert "needs 800 simulations" in texts(app)
+    assert "as good with 100" in texts(app)

@@ -54,25 +54,37 @@ def test_stages_show_what_they_took(workspace, open_page):
 
 
 def test_a_changed_setting_is_named_as_the_command_line_takes_it(workspace, open_page):
-    app = open_page(PAGE)
-    app.number_input(key="training_default_align.epochs").set_value(7).run()
+    app = open_page(PAGE, training_settings=True, training_section_align=True)
+    app.number_input(key="training_overrides_default_align.epochs").set_value(7).run()
     assert "`align.epochs=7`" in texts(app)
 
 
 def test_every_setting_has_an_input_with_bounds(workspace, open_page):
     from core.config import describe
 
-    app = open_page(PAGE)
+    sections = {f"training_section_{row.section}": True for row in describe()}
+    app = open_page(PAGE, training_settings=True, **sections)
     keys = {
         widget.key for kind in ("number_input", "selectbox", "toggle") for widget in app.get(kind)
     }
-    assert {f"training_default_{row.path}" for row in describe()} <= keys
+    assert {f"training_overrides_default_{row.path}" for row in describe()} <= keys
+
+
+def test_a_setting_is_kept_while_its_section_is_closed(workspace, open_page):
+    app = open_page(PAGE, training_settings=True, training_section_align=True)
+    app.number_input(key="training_overrides_default_align.epochs").set_value(7).run()
+    app.session_state["training_settings"] = False
+    app.run()
+    assert "`align.epochs=7`" in texts(app)
+    app.session_state["training_settings"] = True
+    app.run()
+    assert app.number_input(key="training_overrides_default_align.epochs").value == 7
 
 
 def test_presets_bring_their_own_values(workspace, open_page):
-    app = open_page(PAGE)
+    app = open_page(PAGE, training_settings=True, training_section_align=True)
     app.get_by_key("training_preset").set_value("reference").run()
-    assert app.number_input(key="training_reference_align.lambda_coral").value == 0.05
+    assert app.number_input(key="training_overrides_reference_align.lambda_coral").value == 0.05
 
 
 def test_a_run_is_launched_watched_and_cancelled(workspace, open_page):

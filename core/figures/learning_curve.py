@@ -1,0 +1,61 @@
+"""Accuracy over the number of simulations of B, transfer beside from scratch."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from core.figures import style
+from core.figures.quantity import Quantity
+
+NAMES = {"align": "transfer from A", "target_only": "from scratch on B"}
+
+
+def learning_curve_chart(table: pd.DataFrame, quantity: Quantity, height: int = 360) -> go.Figure:
+    """Draw the median relative error of one metric over the rows of B, both on log axes.
+
+    Args:
+        table: as ``core.training.learning_curve`` makes it.
+        quantity: the metric.
+        height: of the figure in px.
+    """
+    part = table[table["metric"] == quantity.name]
+    figure = go.Figure()
+    for model, name in NAMES.items():
+        line = part[part["model"] == model].sort_values("rows")
+        figure.add_scatter(
+            x=line["rows"].to_numpy(),
+            y=100 * line["median_relative_error"].to_numpy(),
+            mode="lines+markers",
+            name=name,
+            line={"color": style.MEMBERS[model], "width": 2},
+            hovertemplate=f"{name}<br>%{{x}} simulations<br>%{{y:.3g}} %<extra></extra>",
+        )
+    style.laid_out(figure, height)
+    rows = sorted(part["rows"].unique())
+    figure.update_xaxes(
+        type="log", title_text="Simulations of B", tickvals=rows, ticktext=[str(n) for n in rows]
+    )
+    figure.update_yaxes(type="log", title_text=f"Median error of {quantity.label} [%]", dtick=1)
+    return figure
+
+
+def simulations_saved(table: pd.DataFrame, metric: str) -> str:
+    """Say in words what the curves mean: how many rows from scratch a transfer replaces.
+
+    Args:
+        table: as ``core.training.learning_curve`` makes it.
+        metric: name of the metric.
+    """
+    part = table[table["metric"] == metric].pivot_table(
+        index="rows", columns="model", values="median_relative_error"
+    )
+    most = part.index.max()
+    goal = part.loc[most, "target_only"]
+    enough = part.index[part["align"] <= goal]
+    if len(enough) == 0:
+        return f"With all {most} simulations, from scratch is the better of the two."
+    return (
+        f"From scratch needs {most} simulations for a median error of {100 * goal:.2g} %; "
+        f"transfer is as good with {enough.min()}."
+    )

@@ -1,0 +1,181 @@
+"""One candidate of the design page: its schematic, its values, SPICE, files, what-if sliders."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from core.errors import CrossfabError
+from core.figures import candidates as pictures
+from core.figures.datasheet import datasheet
+from core.figures.quantity import quantities
+from core.figures.schematic import schematic
+from core.inverse import DesignResult, report
+from core.inverse.link import specification_to_text
+from core.spice import Simulation, load_process, pdk_netlist
+from pages.shell import library_panel, loaders, spice
+from pages.shell.widgets import show_fault
+
+INK = {"light": "#334155", "dark": "#CBD5E1"}
+
+
+def simulated_values(found: Simulation, candidate: pd.Series, supply: float) -> dict[str, float]:
+    """Return the simulated quantities of a candidate, power and area with them."""
+    return {
+        **found.metrics,
+        "supply_current": found.supply_current,
+        "power": found.supply_current * supply,
+        "gate_area": candidate["gate_area"],
+    }
+
+
+def confirmed(
+    result: DesignResult, candidate: pd.Series, process: str, verify: bool
+) -> Simulation | None:
+    """Simulate a candidate when it is asked for; return what SPICE says once it was."""
+    circuit = result.specification.circuit
+    sizes = {name: float(candidate[name]) for name in circuit.variable_names}
+    marker = (circuit.id, process, tuple(sizes.items()))
+    if verify:
+        st.session_state["design_verified"] = marker
+    if st.session_state.get("design_verified") != marker:
+        return None
+    try:
+        with st.spinner("Simulating"):
+            return spice.simulation(circuit.id, process, sizes)
+    except CrossfabError as error:
+        show_fault(error, "SPICE did not run")
+        return None
+
+
+def detail(result: DesignResult, number: int, process: str) -> None:
+    """Show one candidate: schematic, predicted and simulated values beside the specs."""
+    circuit = result.specification.circuit
+    candidate = result.candidates.iloc[number]
+    sizes = {name: float(candidate[name]) for name in circuit.variable_names}
+    left, right = st.columns([1, 1.7], gap="medium")
+    with left:
+        st.markdown(f"**Candidate {number + 1}** · W/L in um")
+        drawing = schematic(circuit, sizes, colour=INK[st.context.theme.type or "light"])
+        if drawing:
+            st.image(drawing, width="stretch", alt=f"Schematic of candidate {number + 1}")
+        else:
+            st.dataframe(pd.Series(sizes, name="Size"), alt="Sizes")
+    with right:
+        slot = st.container()
+        simulated = None
+        with st.container(horizontal=True, vertical_alignment="center"):
+            verify = st.button(
+                "Verify in SPICE",
+                type="primary",
+                key="design_verify",
+                icon=":material/verified:",
+                disabled=not (process and spice.engines()),
+                help=None if process else "Pick process B above the table first",
+            )
+            found = confirmed(result, candidate, process, verify)
+            if found is not None:
+                simulated = simulated_values(found, candidate, load_process(process).supply)
+            downloads(result, number, process, simulated)
+            text = specification_to_text(result.specification)
+            library_panel.save_button(circuit, candidate, text, simulated or {}, process)
+        with slot:
+            sheet = pictures.spec_sheet(result.specification, candidate, simulated)
+            verdicts = [column for column in sheet.columns if column.startswith("Verdict")]
+            st.dataframe(
+                sheet.style.map(pictures.verdict_style, subset=verdicts),
+                height="content",
+                alt="Predicted and simulated values beside the specs",
+            )
+            if found is None:
+                st.caption("\\* predicted by the model, not simulated yet.")
+            elif found.failure:
+                st.warning(f"No working amplifier: {found.failure}", icon=":material/error:")
+    if found is not None:
+        spice.responses({"Candidate": found}, "design")
+
+
+def downloads(
+    result: DesignResult, number: int, process: str, simulated: Mapping[str, float] | None
+) -> None:
+    """Draw the download buttons; each file is made when it is asked for."""
+    circuit = result.specification.circuit
+    candidate = result.candidates.iloc[number]
+    name = f"{circuit.id}_candidate_{number + 1:02d}"
+    st.download_button(
+        "CSV",
+        lambda: result.candidates.to_csv(index=False, float_format="%.6g"),
+        "candidates.csv",
+        "text/csv",
+        key="design_csv",
+        help="All candidates",
+        on_click="ignore",
+    )
+    st.download_button(
+        "JSON",
+        lambda: json.dumps(report(result), indent=1),
+        "report.json",
+        "application/json",
+        key="design_json",
+        help="Specification, candidates and what cannot be met",
+        on_click="ignore",
+    )
+    if process:
+        sizes = {name: float(candidate[name]) for name in circuit.variable_names}
+        st.download_button(
+            "Netlist",
+            lambda: pdk_netlist(circuit, load_process(process), sizes),
+            f"{name}.cir",
+            "text/plain",
+            key="design_netlist",
+            help="This candidate for ngspice with the installed PDK",
+            on_click="ignore",
+        )
+    st.download_button(
+        "Datasheet",
+        lambda: datasheet(
+            result.specification,
+            candidate,
+            load_process(process) if process else None,
+            simulated,
+        ),
+        f"{name}.md",
+        "text/markdown",
+        key="design_datasheet",
+        help="This candidate as a page of Markdown",
+        on_click="ignore",
+    )
+
+
+def what_if(result: DesignResult, number: int, run: Path, model: str) -> None:
+    """Draw sliders on the sizes of a candidate with live predictions."""
+    circuit = result.specification.circuit
+    shown = quantities(circuit)
+    candidate = result.candidates.iloc[number]
+    sizes = {}
+    grid = st.grid(4, min_column_width=200)
+    text = specification_to_text(result.specification)
+    for variable in circuit.variables:
+        with grid.cell():
+            sizes[variable.name] = st.select_slider(
+                f"{variable.label}: {variable.description}",
+                variable.grid.tolist(),
+                value=float(variable.snap(candidate[variable.name])),
+                format_func=shown[variable.name].text,
+                key=f"design_what_if_{variable.name}_{number}_{text}",
+            )
+    predictor, bench = loaders.predictor(run, model), loaders.bench(run, model)
+    row = pictures.predicted_row(predictor, bench, sizes, result.supply_voltage)
+    sheet = pictures.spec_sheet(result.specification, row)
+    st.dataframe(
+        sheet.style.map(pictures.verdict_style, subset=["Verdict*"]),
+        height="content",
+        alt="Predictions of the changed sizes",
+    )
+    if st.button("Open in the simulator", key="design_open", icon=":material/show_chart:"):
+        st.session_state["simulator_design"] = sizes
+        st.switch_page("pages/use/simulator.py")
