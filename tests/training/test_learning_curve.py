@@ -25,7 +25,10 @@ def data(tmp_path_factory):
 
 def test_each_count_is_trained_with_and_without_transfer(data):
     dataset = load_dataset(data, CIRCUIT)
-    config = with_overrides(preset("quick"), [*OVERRIDES, "ensemble.gaussian_process=false"])
+    config = with_overrides(
+        preset("quick"),
+        [*OVERRIDES, "ensemble.gaussian_process=false", "target_only.epochs=120"],
+    )
     said = []
     table = learning_curve(dataset, config, counts=(25, 60, 10_000), report=said.append)
     assert sorted(table["rows"].unique()) == [25, 60, len(dataset.train_rows)]
