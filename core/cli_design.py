@@ -53,6 +53,15 @@ SPEC_FLAGS = {
     "limits": "--limit",
     "ties": "--tie",
 }
+# The least value of a number that may not be any.
+LEAST = {
+    "until": ("--until", 0),
+    "budget": ("--budget", 1),
+    "n_init": ("--n-init", 1),
+    "steps": ("--steps", 0),
+    "finish_lbfgs": ("--finish-lbfgs", 0),
+    "prior": ("--prior", 0),
+}
 
 
 def run_design(flags: Flags) -> None:
@@ -224,15 +233,16 @@ def _check_flags(flags: Flags) -> None:
     if flags["add_to_data"] and not (flags["verify_count"] or flags["until"]):
         raise UsageError("--add-to-data adds what was simulated: give --verify K or --until N too.")
     n, count = flags["n"], flags["verify_count"]
-    faults = []
-    if n < 1:
-        faults.append(f"--n is {n}: ask for at least one candidate.")
+    faults = [] if n >= 1 else [f"--n is {n}: ask for at least one candidate."]
     if not 0 <= count <= max(n, 1):
         faults.append(f"--verify is {count}: give 0 to {n}, the number of candidates (--n).")
-    if flags["until"] < 0:
-        faults.append(f"--until is {flags['until']}: give the number of designs to confirm.")
-    if flags["budget"] < 1:
-        faults.append(f"--budget is {flags['budget']}: give at least one simulation.")
+    faults += [
+        f"{flag} is {flags[name]:g}: give {least:g} or more."
+        for name, (flag, least) in LEAST.items()
+        if not flags[name] >= least
+    ]
+    if not flags["lr"] > 0:
+        faults.append(f"--lr is {flags['lr']:g}: give a number above 0.")
     if faults:
         raise InputError(faults)
 
