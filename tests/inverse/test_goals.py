@@ -86,7 +86,7 @@ def test_limits_ties_and_bounds_are_read_from_flags(circuit: Circuit) -> None:
         ({"weights": "1,1,1,1,-1"}, "The weight of cmrr is -1"),
         ({"y_target": "2.5e8,-200,1.5e6,65,20000"}, "beyond physical sense"),
         ({"y_target": "2.5e8,,1.5e6,65,20000"}, "Goal min of dc_gain has no value"),
-        ({"y_target": "2.5e8,nan,1.5e6,65,20000"}, "Goal min of dc_gain has no value"),
+        ({"y_target": "2.5e8,nan,1.5e6,65,20000"}, '--y-target has "nan" for dc_gain'),
         ({"goal": "min,range,range,range,min"}, "give it as --band dc_gain=lo:hi"),
         ({"goal": "min,range,range,range,min", "bands": ["dc_gain=9:1"]}, "upside down"),
         ({"bands": ["gain=1:2"]}, 'unknown name "gain"'),
