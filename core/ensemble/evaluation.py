@@ -113,7 +113,7 @@ def evaluate(predictors: Mapping[str, Predictor], table: DomainTable) -> Evaluat
     frames, first = {}, None
     for name, predictor in predictors.items():
         prediction = predictor.predict(valid.designs)
-        frames[name] = _figures(predictor.circuit, valid.metrics, prediction)
+        frames[name] = figures(predictor.circuit, valid.metrics, prediction)
         first = first or (predictor, prediction)
     assert first is not None
     predictor, prediction = first
@@ -171,7 +171,8 @@ def _validation_rows(folder: Path, circuit: Circuit) -> DomainTable:
     return dataset.validation
 
 
-def _figures(circuit: Circuit, metrics: pd.DataFrame, prediction: Prediction) -> pd.DataFrame:
+def figures(circuit: Circuit, metrics: pd.DataFrame, prediction: Prediction) -> pd.DataFrame:
+    """Accuracy and calibration per metric (rows) of predicted against simulated metrics, n x m."""
     rows = {}
     for metric in circuit.metrics:
         y = metrics[metric.name].to_numpy()

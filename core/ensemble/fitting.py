@@ -6,13 +6,19 @@ row in question (cross-fitting). The validation rows are only reported on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from core.ensemble.calibration import conformal_half_width, temperature_squared
-from core.ensemble.fusion import best_weights, fuse, log_error, metric_weights
+from core.ensemble.fusion_fitting import (
+    HeldOut,
+    cross_fitted_fusion,
+    fit_fusion,
+    needed_members,
+    stacked,
+)
 from core.ensemble.members import (
     NETWORK_KINDS,
     PROCESS,
@@ -21,7 +27,7 @@ from core.ensemble.members import (
     network_member,
     out_of_fold,
 )
-from core.ensemble.process_member import fit_process
+from core.ensemble.process_member import FittedProcess, fit_process
 from core.ensemble.validity import fit_validity
 from core.errors import InputError
 from core.models import MLP
@@ -29,15 +35,6 @@ from core.models.stored import build
 from core.training.workspace import Workspace
 
 FUSED_KINDS = ("align", "target_only")
-_WORTH = 0.02  # A member stays if it takes 2 % off the mean square error, in the geometric mean.
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """Predictions of B's training rows by models that did not see them; all n x m."""
-
-    mu: Tensor
-    variance: Tensor
 
 
 @dataclass(frozen=True)
@@ -62,19 +59,27 @@ def fit_ensemble(work: Workspace) -> None:
             "The run holds no trained network yet: train at least the baseline before the ensemble."
         )
     y, weight = work.target.y, work.target.working
-    coverage = work.config.ensemble.coverage
-    calibrations = {
-        name: calibrate(y, held.mu, held.variance, weight, coverage)
-        for name, held in held_out.items()
-    }
     fitted = {name: held_out[name] for name in FUSED_KINDS if name in held_out}
     fitted = fitted or {name: held_out[name] for name in list(held_out)[-1:]}
-    fitted |= _process_predictions(work, next(iter(fitted.values())).variance)
+    learning = 1.0
+    if process := _fit_process(work):
+        # The networks know better than the process where the circuit is hard, and their variance
+        # costs nothing more.
+        variance = next(iter(fitted.values())).variance
+        fitted[PROCESS] = HeldOut(process.held_out, variance, process.doubt)
+        learning = process.learning
     members = needed_members(y, fitted, weight)
     work.log(f"ensemble: {', '.join(fitted)} tried, {', '.join(members)} kept")
-    squared, weights = fit_fusion(y, list(members.values()), weight)
-    fused = cross_fitted_fusion(y, list(members.values()), weight, work.fold)
-    calibrations["ensemble"] = calibrate(y, fused.mu, fused.variance, weight, coverage)
+    fusion = fit_fusion(y, members, weight)
+    fused = cross_fitted_fusion(y, members, weight, work.fold)
+    coverage = work.config.ensemble.coverage
+    calibrations = {
+        name: calibrate(y, held, weight, coverage, 1.0 if name == "baseline" else learning)
+        for name, held in held_out.items()
+    }
+    # The process' hyper-parameters have seen every row: its held-out errors are small already.
+    others = 1.0 - fusion.process_share(*stacked(members)[1:])
+    calibrations["ensemble"] = calibrate(y, fused, weight, coverage, learning**others)
     validity = fit_validity(
         (work.transforms.features(work.dataset.source.designs), work.dataset.source.valid),
         (work.transforms.features(work.dataset.train.designs), work.dataset.train.valid),
@@ -84,7 +89,11 @@ def fit_ensemble(work: Workspace) -> None:
     for name, calibration in calibrations.items():
         tensors[f"temperature_squared.{name}"] = calibration.temperature_squared
         tensors[f"half_width.{name}"] = calibration.half_width
-    tensors |= {"fusion.weights": weights, "fusion.temperature_squared": squared}
+    tensors |= {
+        "fusion.weights": fusion.weights,
+        "fusion.temperature_squared": fusion.temperature_squared,
+        "fusion.reach": fusion.reach,
+    }
     tensors |= _known_tensors(work)
     work.save(
         "ensemble", "ensemble", None, tensors, members=list(members), models=list(calibrations)
@@ -93,59 +102,18 @@ def fit_ensemble(work: Workspace) -> None:
 
 
 def calibrate(
-    y: Tensor, mu: Tensor, variance: Tensor, weight: Tensor, coverage: float
+    y: Tensor, held: HeldOut, weight: Tensor, coverage: float, learning: float | Tensor
 ) -> Calibration:
-    """Fit temperature and conformal factor on held-out predictions."""
-    squared = temperature_squared(y, mu, variance, weight)
-    sigma = (squared * variance).sqrt()
-    return Calibration(squared, conformal_half_width(y, mu, sigma, weight, coverage))
+    """Fit temperature and conformal factor on held-out predictions.
 
-
-def fit_fusion(y: Tensor, members: list[HeldOut], weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Fit temperatures T^2 and metric-level weights, k x m each, on held-out predictions."""
-    squared = torch.stack(
-        [temperature_squared(y, member.mu, member.variance, weight) for member in members]
-    )
-    mu, variance = _stacked(members, squared)
-    mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
-    return squared, best_weights(y, mu, variance, weight, metric_weights(mse))
-
-
-def _stacked(members: list[HeldOut], squared: Tensor) -> tuple[Tensor, Tensor]:
-    """Means and calibrated variances of k members, k x n x m each."""
-    variance = torch.stack([member.variance for member in members])
-    return torch.stack([member.mu for member in members]), squared.unsqueeze(1) * variance
-
-
-def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> dict[str, HeldOut]:
-    """Drop members, last in line first, that the others do as well without.
-
-    Every member costs time in each prediction. The first always stays.
+    Args:
+        learning: (m) what the errors shrink by when a model learns from every row, for the
+            held-out predictions are of models that a fold of the rows was kept from.
     """
-    kept = dict(members)
-    for name in reversed(list(members)[1:]):
-        fewer = {other: held for other, held in kept.items() if other != name}
-        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
-            kept = fewer
-    return kept
-
-
-def _fused_error(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> float:
-    squared, weights = fit_fusion(y, list(members.values()), weight)
-    mu, _ = fuse(*_stacked(list(members.values()), squared), weights)
-    return float(log_error(y, mu, weight).mean())
-
-
-def cross_fitted_fusion(y: Tensor, members: list[HeldOut], weight: Tensor, fold: Tensor) -> HeldOut:
-    """Fuse each fold's rows with weights and temperatures fitted on the other folds."""
-    fused_mu, fused_variance = torch.zeros_like(y), torch.ones_like(y)
-    for number in range(int(fold.max()) + 1):
-        here, there = fold == number, fold != number
-        others = [HeldOut(m.mu[there], m.variance[there]) for m in members]
-        squared, weights = fit_fusion(y[there], others, weight[there])
-        mine = [HeldOut(m.mu[here], m.variance[here]) for m in members]
-        fused_mu[here], fused_variance[here] = fuse(*_stacked(mine, squared), weights)
-    return HeldOut(fused_mu, fused_variance)
+    squared = temperature_squared(y, held.mu, held.variance, weight)
+    sigma = (squared * held.variance).sqrt()
+    half_width = conformal_half_width(y, held.mu, sigma, weight, coverage)
+    return Calibration(learning**2 * squared, half_width)
 
 
 def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
@@ -162,38 +130,34 @@ def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
     return held_out
 
 
-def _process_predictions(work: Workspace, variance: Tensor) -> dict[str, HeldOut]:
-    """Fit the Gaussian process, write its checkpoint, and predict each fold from the others.
-
-    Args:
-        variance: n x m, of the networks: they know better than the process where the circuit
-            is hard, and their variance costs nothing more.
-    """
+def _fit_process(work: Workspace) -> FittedProcess | None:
+    """Fit the Gaussian process, write its checkpoint, and predict every row of B's training."""
     settings, circuit_id = work.config.ensemble, work.dataset.circuit.id
     if not settings.gaussian_process or not has_network(work.folder, circuit_id, "baseline"):
-        return {}
+        return None
     complete = work.target.working.all(dim=1).cpu()
     n = int(complete.sum())
     if n > settings.process_rows:
         work.log(f"ensemble: no Gaussian process: {n} rows exceed ensemble.process_rows")
-        return {}
+        return None
     baseline = build(find_network(work.folder, circuit_id, "baseline"))
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
-    member, mean = fit_process(
+    fitted = fit_process(
         baseline, x[complete], y[complete], work.fold[complete], work.watcher.batch
     )
     with torch.no_grad():  # The other rows were not fitted.
-        mu = member(x)
-    mu[complete] = mean
-    work.save(PROCESS, PROCESS, member)
-    return {PROCESS: HeldOut(mu.to(work.device), variance)}
+        mu, doubt = fitted.member(x)
+    mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
+    work.save(PROCESS, PROCESS, fitted.member)
+    work.log(f"ensemble: errors with every row {fitted.learning:.2f} of those with a fold less")
+    return replace(fitted, held_out=mu.to(work.device), doubt=doubt.to(work.device))
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:
-    """B's training rows, for searches to start from, and the range that they span."""
+    """B's training rows, for searches to start from, and the range of all that was measured."""
     train = work.dataset.train
-    y = torch.where(work.target.working > 0, work.target.y, torch.nan).cpu()
+    y = torch.where(work.target.weight > 0, work.target.y, torch.nan).cpu()
     low, high = (torch.nan_to_num(y, nan=sign * torch.inf) for sign in (1.0, -1.0))
     low, high = low.amin(0), high.amax(0)
     margin = work.config.ensemble.range_margin * (high - low)

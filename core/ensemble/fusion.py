@@ -1,14 +1,17 @@
-"""Fuse the members' predictions: precision per sample times reliability per metric."""
+"""Fuse the members' predictions: precision per sample times reliability per metric.
+
+A Gaussian process among them is the best where its training rows lie close and worthless where
+the circuit collapses: it only has a say where it knows about as much as usual.
+"""
 
 from __future__ import annotations
 
-from itertools import product
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-_STEPS = 10  # Metric-level weights are multiples of 1 / _STEPS.
-_FLOOR = 1e-8  # Squared errors below it count as exact, in standardised space.
+_STEEPNESS = 4.0
 
 
 def metric_weights(mse: Tensor) -> Tensor:
@@ -17,48 +20,81 @@ def metric_weights(mse: Tensor) -> Tensor:
     return inverse / inverse.sum(0, keepdim=True)
 
 
-def fuse(mu: Tensor, variance: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+def fuse(
+    mu: Tensor, variance: Tensor, weights: Tensor, trust: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Combine k members, each with calibrated variance.
 
     Args:
         mu: k x n x m means.
         variance: k x n x m variances T^2 sigma^2.
         weights: k x m weights per metric; 0 leaves a member out.
+        trust: n x m, as in ``shares``.
 
     Returns:
-        Mean and variance, n x m. Weights per sample are proportional to weights / variance; the
-        variance is that of the mixture, so that disagreement counts.
+        Mean and variance, n x m; the variance is that of the mixture, so that disagreement counts.
     """
-    share = weights.unsqueeze(1) / variance
-    share = share / share.sum(0, keepdim=True)
+    share = shares(variance, weights, trust)
     mean = (share * mu).sum(0)
     return mean, (share * (variance + (mu - mean).square())).sum(0)
 
 
-def log_error(y: Tensor, mu: Tensor, weight: Tensor) -> Tensor:
-    """Mean log squared error per metric (m), over the entries of weight 1.
-
-    Unlike the mean square error it is not decided by a handful of rows: being twice as good
-    counts the same in the bulk and in a corner.
-    """
-    logs = ((y - mu).square() + _FLOOR).log()
-    return torch.where(weight > 0, logs, 0.0).sum(0) / weight.sum(0).clamp(min=1)
-
-
-def best_weights(y: Tensor, mu: Tensor, variance: Tensor, weight: Tensor, start: Tensor) -> Tensor:
-    """Weights k x m of the smallest log error on held-out predictions.
-
-    Tries ``start`` (k x m, such as ``metric_weights``) and every point of a grid on the simplex.
+def shares(variance: Tensor, weights: Tensor, trust: Tensor | None = None) -> Tensor:
+    """Weights per sample, k x n x m, proportional to weights / variance and summing to 1.
 
     Args:
-        y: n x m; weight: n x m of 0 and 1.
-        mu: k x n x m; variance: k x n x m, calibrated.
+        trust: n x m, 0 to 1: how much of its share the last member keeps; the first takes the
+            rest. None: all of it.
     """
-    k, m = start.shape
-    grid = [
-        torch.tensor(w) / _STEPS for w in product(range(_STEPS + 1), repeat=k) if sum(w) == _STEPS
-    ]
-    candidates = [start, *(w.to(mu)[:, None].expand(k, m) for w in grid)]
-    errors = torch.stack([log_error(y, fuse(mu, variance, w)[0], weight) for w in candidates])
-    best = errors.argmin(0)
-    return torch.stack([candidates[int(i)][:, j] for j, i in enumerate(best)], dim=1)
+    share = weights.unsqueeze(1) / variance
+    share = share / share.sum(0, keepdim=True)
+    if trust is None:
+        return share
+    kept = trust * share[-1]
+    return torch.cat([share[:1] + (share[-1] - kept), share[1:-1], kept.unsqueeze(0)])
+
+
+def trust_in_process(doubt: Tensor, reach: Tensor) -> Tensor:
+    """How far a Gaussian process may be believed, n x m from 0 to 1.
+
+    Args:
+        doubt: n x m, its variance by its telling rows.
+        reach: m, the variance at which it loses half its say.
+    """
+    return torch.sigmoid(-0.5 * _STEEPNESS * (doubt / reach).log())
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """Everything that turns k members into one prediction.
+
+    Attributes:
+        weights: k x m, per metric.
+        temperature_squared: k x m: what makes each member's variance honest.
+        reach: m: the doubt at which a Gaussian process, the last member, loses half its say.
+    """
+
+    weights: Tensor
+    temperature_squared: Tensor
+    reach: Tensor
+
+    def combine(
+        self, mu: Tensor, variance: Tensor, doubt: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Fuse the members' means and raw variances (k x n x m) to n x m each.
+
+        Args:
+            doubt: n x m, of the last member where that is a Gaussian process.
+        """
+        trust = None if doubt is None else trust_in_process(doubt, self.reach)
+        return fuse(mu, self._calibrated(variance), self.weights, trust)
+
+    def process_share(self, variance: Tensor, doubt: Tensor | None) -> Tensor:
+        """Mean share per metric (m) of the Gaussian process, given raw variances k x n x m."""
+        if doubt is None:
+            return torch.zeros_like(self.reach)
+        trust = trust_in_process(doubt, self.reach)
+        return shares(self._calibrated(variance), self.weights, trust)[-1].mean(0)
+
+    def _calibrated(self, variance: Tensor) -> Tensor:
+        return self.temperature_squared.unsqueeze(1) * variance

@@ -7,9 +7,12 @@ are well scaled.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,7 @@ from torch import Tensor, nn
 
 from core.circuits import Circuit
 from core.data import DomainTable, Transforms
-from core.ensemble.fusion import fuse
+from core.ensemble.fusion import Fusion
 from core.ensemble.members import PROCESS, find_network, network_member
 from core.ensemble.process_member import ProcessMember
 from core.ensemble.validity import ValidityClassifier
@@ -30,7 +33,10 @@ from core.training.run_store import RunStore
 
 MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
 _CHUNK = 512  # Designs at a time: activations stay in the processor's cache.
+_SHARE = 8  # Chunks that make a thread worth its start.
+_ALL_CORES = Lock()
 Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
+_Parts = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,6 @@ class Predictor:
         probability: Tensor = self._validity(self.transforms.inputs.forward(designs).float())
         return probability
 
-    @torch.no_grad()
     def predict(self, designs: pd.DataFrame) -> Prediction:
         """Predict designs (n x d) with 90 % intervals and validity.
 
@@ -115,7 +120,7 @@ class Predictor:
         if missing:
             raise InputError([f'The designs lack the column "{name}".' for name in missing])
         values = torch.from_numpy(designs[names].to_numpy(dtype=float, copy=True))
-        parts = [self._predict(chunk) for chunk in values.split(_CHUNK)]
+        parts = _each(self._predict, values.split(_CHUNK))
         median, lower, upper, validity = (
             torch.cat(part).numpy() for part in zip(*parts, strict=True)
         )
@@ -127,7 +132,8 @@ class Predictor:
             validity=pd.Series(validity, index=index, name="validity"),
         )
 
-    def _predict(self, designs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    @torch.no_grad()  # Here and not above: each thread has its own switch.
+    def _predict(self, designs: Tensor) -> _Parts:
         mu, sigma = (part.double() for part in self.moments(designs))
         width = self.half_width.double() * sigma
         back = self.transforms.metrics.inverse
@@ -136,6 +142,21 @@ class Predictor:
     def known_designs(self) -> DomainTable:
         """B's training rows: known designs to start from and to measure distance to."""
         return self._known
+
+
+def _each(work: Callable[[Tensor], _Parts], chunks: Sequence[Tensor]) -> list[_Parts]:
+    """The work on each chunk in order; of many, on all cores, which changes no number."""
+    workers = min(os.cpu_count() or 1, len(chunks) // _SHARE)
+    if workers < 2:
+        return [work(chunk) for chunk in chunks]
+    with _ALL_CORES:
+        inner = torch.get_num_threads()
+        torch.set_num_threads(1)  # Threads inside operations would compete with these.
+        try:
+            with ThreadPoolExecutor(workers) as pool:
+                return list(pool.map(work, chunks))
+        finally:
+            torch.set_num_threads(inner)
 
 
 def model_names(run_folder: str | Path) -> list[str]:
@@ -209,19 +230,20 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
         return single
     names = [name for name in ensemble.metadata["members"] if name != PROCESS]
     networks = [_network(folder, circuit, ensemble, name) for name in names]
+    fusion = Fusion(**tensors_of(ensemble, "fusion"))
     process = None
     if PROCESS in ensemble.metadata["members"]:
         process = _process(folder, circuit, ensemble)
-    weights = ensemble.tensors["fusion.weights"]
-    squared = ensemble.tensors["fusion.temperature_squared"].unsqueeze(1)
+        process.silence(fusion.weights[-1] == 0)
 
     def fused(x: Tensor) -> tuple[Tensor, Tensor]:
-        predicted = [network(x) for network in networks]
+        predicted, doubt = [network(x) for network in networks], None
         if process is not None:  # It borrows the variance of the first networks.
-            predicted.append((process(x), predicted[0][1]))
+            mean, doubt = process(x)
+            predicted.append((mean, predicted[0][1]))
         mu, variance = (torch.stack(part) for part in zip(*predicted, strict=True))
-        mean, mixed = fuse(mu, squared * variance, weights)
-        return mean, final * mixed
+        centre, mixed = fusion.combine(mu, variance, doubt)
+        return centre, final * mixed
 
     return fused
 
@@ -232,7 +254,7 @@ def _network(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) ->
     return network_member(checkpoint).requires_grad_(False)
 
 
-def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> nn.Module:
+def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> ProcessMember:
     """The Gaussian process, likewise."""
     baseline = build(_matching(find_network(folder, circuit.id, "baseline"), ensemble))
     assert isinstance(baseline, MLP)
@@ -240,7 +262,7 @@ def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> nn.Module:
     tensors = tensors_of(_matching(stored, ensemble), "model")
     n, q = tensors["inputs"].shape
     with torch.random.fork_rng():
-        member = ProcessMember(baseline, n, q, len(tensors["alpha"]))
+        member = ProcessMember(baseline, n, q, *tensors["white"].shape[:2])
     fill(member, Checkpoint(stored.path, tensors, stored.metadata))
     return member.eval()
 

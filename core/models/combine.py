@@ -19,5 +19,5 @@ def combine_members(mu: Tensor, logvar: Tensor | None = None) -> tuple[Tensor, T
         mu and variance, n x m.
     """
     middle = mu.quantile(0.5, dim=0) if len(mu) > 2 else mu.mean(0)
-    spread = mu.var(0, unbiased=False)
+    spread = (mu - mu.mean(0)).square().mean(0)
     return middle, spread if logvar is None else spread + logvar.exp().mean(0)

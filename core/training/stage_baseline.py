@@ -32,8 +32,9 @@ def train_baseline(work: Workspace) -> None:
         return {"mse": losses["mse"], "stop": losses["loss"]}
 
     task = Task("baseline", model, rows.train, losses_of, watch)
-    work.fit(task, settings, lambda: _save(work, model))
+    work.fit(task, settings, lambda: save_baseline(work, model))
 
 
-def _save(work: Workspace, model: MLP) -> None:
+def save_baseline(work: Workspace, model: MLP) -> None:
+    """Write A's networks into the run."""
     work.save("baseline", "baseline", model, architecture=model.architecture.to_dict())

@@ -8,8 +8,15 @@ import pytest
 import torch
 
 from core.ensemble import conformal_half_width, fuse, metric_weights, temperature_squared
-from core.ensemble.fitting import HeldOut, cross_fitted_fusion, fit_fusion, needed_members
-from core.ensemble.fusion import best_weights, log_error
+from core.ensemble.fitting import calibrate
+from core.ensemble.fusion import Fusion, trust_in_process
+from core.ensemble.fusion_fitting import (
+    HeldOut,
+    balanced_error,
+    cross_fitted_fusion,
+    fit_fusion,
+    needed_members,
+)
 
 
 def test_the_temperature_is_the_mean_squared_score():
@@ -106,34 +113,68 @@ def test_metric_weights_are_inverse_to_the_held_out_error():
     torch.testing.assert_close(weights, torch.tensor([[0.75, 0.5], [0.25, 0.5]]))
 
 
-def test_the_log_error_is_the_mean_log_of_the_squared_error():
+def test_the_balanced_error_is_half_bulk_and_half_tail():
     y, mu = torch.tensor([[1.0], [0.0]]), torch.tensor([[0.0], [10.0]])
-    assert log_error(y, mu, torch.ones(2, 1)).item() == pytest.approx(math.log(10.0), rel=1e-5)
-    assert log_error(y, mu, torch.tensor([[1.0], [0.0]])).item() == pytest.approx(0.0, abs=1e-6)
+    expected = 0.5 * (math.log(10.0) + math.log((1 + 100) / 2))
+    assert balanced_error(y, mu, torch.ones(2, 1)).item() == pytest.approx(expected, rel=1e-5)
+    one = balanced_error(y, mu, torch.tensor([[1.0], [0.0]])).item()
+    assert one == pytest.approx(0.0, abs=1e-6)
 
 
 def members_of(y, errors):
     """Members with these error spreads, that know them."""
-    return [HeldOut(y + e * torch.randn_like(y), torch.full_like(y, e * e)) for e in errors]
+    held = [HeldOut(y + e * torch.randn_like(y), torch.full_like(y, e * e)) for e in errors]
+    return {str(number): member for number, member in enumerate(held)}
 
 
-def test_the_best_weights_leave_out_a_useless_member():
+def test_the_weights_leave_out_a_useless_member_that_boasts():
     torch.manual_seed(0)
     y = torch.randn(400, 1)
-    good, bad = members_of(y, (0.1, 3.0))
-    honest = torch.stack([good.variance, torch.full_like(y, 0.01)])  # The bad one boasts.
-    weights = best_weights(
-        y, torch.stack([good.mu, bad.mu]), honest, torch.ones_like(y), torch.full((2, 1), 0.5)
-    )
-    assert weights[0].item() >= 0.9
+    members = members_of(y, (0.1, 3.0))
+    members["1"] = HeldOut(members["1"].mu, torch.full_like(y, 1e-4))
+    fusion = fit_fusion(y, members, torch.ones_like(y))
+    assert fusion.weights[0].item() >= 0.9
 
 
 def test_temperatures_of_members_that_know_their_error_are_one():
     torch.manual_seed(0)
     y = torch.randn(5000, 2)
-    squared, weights = fit_fusion(y, members_of(y, (0.1, 0.2)), torch.ones_like(y))
-    torch.testing.assert_close(squared, torch.ones(2, 2), atol=0.1, rtol=0)
-    torch.testing.assert_close(weights.sum(0), torch.ones(2))
+    fusion = fit_fusion(y, members_of(y, (0.1, 0.2)), torch.ones_like(y))
+    torch.testing.assert_close(fusion.temperature_squared, torch.ones(2, 2), atol=0.1, rtol=0)
+    torch.testing.assert_close(fusion.weights.sum(0), torch.ones(2))
+
+
+def test_a_process_is_believed_where_it_knows_about_as_much_as_usual():
+    trust = trust_in_process(torch.tensor([[1.0], [100.0], [1e6]]), torch.tensor([100.0]))
+    assert trust[0].item() > 0.99
+    assert trust[1].item() == pytest.approx(0.5)
+    assert trust[2].item() < 1e-3
+
+
+def test_the_first_member_stands_in_for_a_process_that_is_not_believed():
+    mu = torch.tensor([[[1.0], [1.0]], [[3.0], [3.0]]])
+    weights, one = torch.tensor([[0.5], [0.5]]), torch.ones(2, 1)
+    fusion, doubt = Fusion(weights, one, torch.ones(1)), torch.tensor([[1e-4], [1e6]])
+    mean, _ = fusion.combine(mu, torch.ones_like(mu), doubt)
+    torch.testing.assert_close(mean, torch.tensor([[2.0], [1.0]]), atol=1e-3, rtol=0)
+    plain, _ = fusion.combine(mu, torch.ones_like(mu))
+    torch.testing.assert_close(plain, torch.tensor([[2.0], [2.0]]))
+
+
+def test_a_process_that_errs_only_where_it_knows_little_keeps_its_weight():
+    torch.manual_seed(0)
+    y = torch.randn(2000, 1)
+    lost = torch.arange(2000).unsqueeze(1) % 50 == 0
+    doubt = torch.where(lost, 1e4, 1e-4)
+    networks = HeldOut(y + 0.1 * torch.randn_like(y), torch.full_like(y, 0.01))
+    error = torch.where(lost, 30.0, 0.01) * torch.randn_like(y)
+    process = HeldOut(y + error, torch.full_like(y, 0.01), doubt)
+    fused = cross_fitted_fusion(
+        y, {"align": networks, "process": process}, torch.ones_like(y), torch.arange(2000) % 4
+    )
+    left = (y - fused.mu).abs()
+    assert left[~lost].median().item() < 0.02
+    assert left[lost].max().item() < 1.0
 
 
 def test_fusing_two_equal_members_halves_the_variance_of_the_error():
@@ -159,7 +200,26 @@ def test_a_row_has_no_influence_on_its_own_weights():
 def test_members_that_add_nothing_are_dropped_but_never_the_first():
     torch.manual_seed(0)
     y = torch.randn(6000, 1)
-    good, twin, bad = members_of(y, (0.1, 0.1, 5.0))
+    good, twin, bad = members_of(y, (0.1, 0.1, 5.0)).values()
     kept = needed_members(y, {"good": good, "twin": twin, "bad": bad}, torch.ones_like(y))
     assert list(kept) == ["good", "twin"]
     assert list(needed_members(y, {"bad": bad}, torch.ones_like(y))) == ["bad"]
+
+
+def test_the_share_of_the_process_is_what_is_left_after_its_weight_and_its_trust():
+    fusion = Fusion(torch.tensor([[0.25], [0.75]]), torch.ones(2, 1), torch.ones(1))
+    doubt = torch.tensor([[1e-6], [1e6]])
+    assert fusion.process_share(torch.ones(2, 2, 1), doubt).item() == pytest.approx(0.375, rel=1e-3)
+    assert fusion.process_share(torch.ones(2, 2, 1), None).item() == 0.0
+
+
+def test_intervals_shrink_by_what_every_row_teaches():
+    torch.manual_seed(0)
+    y = torch.randn(200, 1)
+    held = HeldOut(torch.zeros_like(y), torch.ones_like(y))
+    plain = calibrate(y, held, torch.ones_like(y), 0.9, 1.0)
+    shrunk = calibrate(y, held, torch.ones_like(y), 0.9, 0.8)
+    torch.testing.assert_close(
+        shrunk.temperature_squared.sqrt(), 0.8 * plain.temperature_squared.sqrt()
+    )
+    assert torch.equal(shrunk.half_width, plain.half_width)

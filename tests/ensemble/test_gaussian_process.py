@@ -21,7 +21,7 @@ X = torch.randn(40, 3, dtype=torch.float64, generator=_GENERATOR)
 Y = torch.stack([torch.sin(X[:, 0]) + X[:, 1], X[:, 2] ** 2], 1)
 NEW = torch.randn(7, 3, dtype=torch.float64, generator=_GENERATOR)
 GIVEN = Hyperparameters(
-    length=torch.tensor([0.5, 1.0, 0.2], dtype=torch.float64),
+    length=torch.tensor([[0.5, 1.0, 0.2], [0.1, 0.7, 1.3]], dtype=torch.float64),
     amplitude=torch.tensor([0.2, -0.1], dtype=torch.float64),
     noise=torch.tensor([-3.0, -2.0], dtype=torch.float64),
     slope=torch.tensor([-0.5, 0.1], dtype=torch.float64),
@@ -31,7 +31,7 @@ GIVEN = Hyperparameters(
 def sklearn_process(j):
     amplitude, slope = float((2 * GIVEN.amplitude[j]).exp()), float((2 * GIVEN.slope[j]).exp())
     whole = (
-        ConstantKernel(amplitude) * Matern(GIVEN.length.exp().numpy(), nu=2.5)
+        ConstantKernel(amplitude) * Matern(GIVEN.length[j].exp().numpy(), nu=2.5)
         + ConstantKernel(slope) * DotProduct(1.0)
         + WhiteKernel(float((2 * GIVEN.noise[j]).exp()))
     )
@@ -53,7 +53,7 @@ def test_the_covariance_agrees_with_scikit_learn(j):
 
 
 def test_the_correlation_at_no_distance_is_one():
-    assert matern(NEW[:1], NEW[:1], GIVEN.length).item() == pytest.approx(1.0)
+    assert matern(NEW[:1], NEW[:1], GIVEN.length[0]).item() == pytest.approx(1.0)
 
 
 def test_the_correlation_at_one_length_scale_is_known():
@@ -61,6 +61,18 @@ def test_the_correlation_at_one_length_scale_is_known():
     root = 5.0**0.5
     expected = (1 + root + 5 / 3) * np.exp(-root)
     assert matern(a, b, torch.zeros(1)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_derivative_of_the_correlation_agrees_with_finite_differences():
+    inputs = (X[:5].clone().requires_grad_(), NEW, GIVEN.length.clone().requires_grad_())
+    assert torch.autograd.gradcheck(matern, inputs)
+
+
+def test_several_kernels_at_once_equal_one_by_one():
+    lengths = torch.stack([GIVEN.length, 0.5 * GIVEN.length])
+    together = matern(X, NEW, lengths)
+    for kernel, length in zip(together, lengths, strict=True):
+        torch.testing.assert_close(kernel, matern(X, NEW, length))
 
 
 def test_leaving_a_fold_out_in_closed_form_equals_refitting_without_it():
@@ -79,5 +91,5 @@ def test_fitting_recovers_a_smooth_function():
 
 
 def test_the_relevant_input_gets_the_shortest_length_scale():
-    length = fit_hyperparameters(X, torch.sin(2 * X[:, :1])).length
-    assert int(length.argmin()) == 0
+    length = fit_hyperparameters(X, torch.stack([torch.sin(2 * X[:, 0]), X[:, 2].cos()], 1)).length
+    assert length.argmin(dim=1).tolist() == [0, 2]

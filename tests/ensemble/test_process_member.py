@@ -1,0 +1,92 @@
+"""The Gaussian process as a member: what it predicts, leaves out, and tells of learning."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from core.ensemble.gaussian_process import GaussianProcess, cross_covariances, prior_variance
+from core.ensemble.process_doubt import doubt, telling_rows, whitening
+from core.ensemble.process_member import FittedProcess, fit_process
+from core.models import MLP, Architecture
+
+ROWS = 48
+
+
+@pytest.fixture(scope="module")
+def baseline() -> MLP:
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return MLP(Architecture(inputs=3, outputs=2, hidden=(8,), activation="silu", members=2))
+
+
+@pytest.fixture(scope="module")
+def rows() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(ROWS, 3, generator=generator)
+    y = torch.stack([torch.sin(x[:, 0]) + x[:, 1], 0.3 * x[:, 2].square()], dim=1)
+    return x, y, torch.arange(ROWS) % 4
+
+
+@pytest.fixture(scope="module")
+def fitted(baseline, rows) -> FittedProcess:
+    return fit_process(baseline, *rows)
+
+
+def test_the_training_rows_come_back_nearly_as_they_were(fitted, rows):
+    x, y, _ = rows
+    torch.testing.assert_close(fitted.member(x)[0], y, atol=0.05, rtol=0)
+
+
+def test_rows_of_a_fold_are_predicted_without_knowing_them(fitted, rows):
+    x, y, _ = rows
+    held_out, known = (fitted.held_out - y).abs(), (fitted.member(x)[0] - y).abs()
+    assert held_out.median() > 2 * known.median()
+    assert held_out.median() < 0.2
+
+
+def test_a_smooth_function_is_learned_better_from_every_row_than_from_a_fold_less(fitted):
+    assert 0.3 < fitted.learning < 1.0
+
+
+def test_pure_noise_gets_no_better_with_more_rows(baseline, rows):
+    x, _, fold = rows
+    noise = torch.randn(ROWS, 2, generator=torch.Generator().manual_seed(2))
+    assert fit_process(baseline, x, noise, fold).learning == pytest.approx(1.0, abs=0.12)
+
+
+def test_a_silenced_output_costs_nothing_and_the_others_stay(baseline, rows):
+    member = fit_process(baseline, *rows).member
+    before, _ = member(rows[0])
+    member.silence(torch.tensor([True, False]))
+    after, _ = member(rows[0])
+    assert torch.equal(after[:, 1], before[:, 1])
+    torch.testing.assert_close(after[:, 0], member.shift[:1].float().expand(ROWS))
+
+
+def test_the_doubt_grows_away_from_the_training_rows(fitted, rows):
+    _, near = fitted.member(rows[0])
+    _, far = fitted.member(rows[0] + 20.0)
+    assert (far.min(dim=0).values > near.max(dim=0).values).all()
+
+
+def test_the_doubt_is_the_variance_where_every_row_is_telling(fitted):
+    inputs, h = fitted.member.inputs, fitted.member.hyperparameters()
+    h = replace(h, noise=torch.full_like(h.noise, -2.0))  # With less the matrix is near singular.
+    known = inputs[:12].expand(2, -1, -1)
+    few = GaussianProcess(inputs[:12], torch.zeros(12, 2, dtype=torch.float64), h)
+    cross = cross_covariances(inputs, inputs[:12], h)
+    noise = torch.exp(2 * h.noise)[:, None]
+    exact = prior_variance(inputs, h) + noise - ((cross @ few.inverse) * cross).sum(-1)
+    torch.testing.assert_close(
+        doubt(inputs, known, whitening(known, h), h).T, exact, rtol=1e-3, atol=1e-5
+    )
+
+
+def test_the_first_telling_row_is_the_least_certain_and_none_comes_twice(fitted):
+    inputs, h = fitted.member.inputs, fitted.member.hyperparameters()
+    rows = telling_rows(inputs, h)
+    assert torch.equal(rows[:, 0], prior_variance(inputs, h).argmax(dim=1))
+    assert all(len(set(row)) == ROWS // 2 for row in rows.tolist())
