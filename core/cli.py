@@ -7,7 +7,6 @@ fault), 2 wrong usage. Heavy imports stay inside the commands, so that ``--help`
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,20 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from core import console
 from core.errors import CrossfabError, InputError, UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from core.circuits import Circuit
-    from core.inverse import (
-        DesignResult,
-        ReferenceSettings,
-        Specification,
-        Verification,
-        Workbench,
-    )
-    from core.spice import Process
 
 MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
 STAGES = "baseline,align,target_only,dual_head,mdn"
@@ -65,38 +57,10 @@ def _report(faults: Sequence[str], code: int) -> int:
     return code
 
 
-def _progress(what: str) -> Callable[[int, int], None]:
-    """Return a callback that reports at most every percent on stderr."""
-    last = -1
-
-    def report(done: int, total: int) -> None:
-        nonlocal last
-        percent = 100 * done // max(total, 1)
-        if percent != last:
-            last = percent
-            end = "\n" if done >= total else ""
-            click.echo(f"\r{what}: {done} of {total} ({percent} %){end}", err=True, nl=False)
-
-    return report
-
-
-def _show(table: pd.DataFrame, digits: int = 4) -> None:
-    """Print a table on stdout with a fixed number of significant digits."""
-    click.echo(table.to_string(float_format=lambda value: f"{value:.{digits}g}"))
-
-
 def _read_designs(path: Path, circuit: Circuit) -> pd.DataFrame:
     from core.data import read_designs
 
     return read_designs(path, circuit)
-
-
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
-    """Write a table aside and rename it, so that no half-written file is ever seen."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    table.to_csv(aside, index=False, float_format="%.6g")
-    aside.replace(path)
 
 
 @click.group(
@@ -182,10 +146,10 @@ def simulate(
         supply=vdd,
         engine=engine,
         jobs=jobs,
-        progress=_progress("simulated"),
+        progress=console.progress("simulated"),
     )
     result = table.metrics.assign(supply_current=table.supply_current, failure=table.failure)
-    _write_csv(result, out)
+    console.write_csv(result, out)
     working = int((table.failure == "").sum())
     click.echo(f"{len(sizes)} designs simulated with {table.engine}, {working} work: {out}")
 
@@ -227,7 +191,7 @@ def generate(
         out,
         engine=engine,
         jobs=jobs,
-        progress=_progress("simulated"),
+        progress=console.progress("simulated"),
     )
     click.echo(f"Data set of {n_source} + {n_target} designs: {out}")
 
@@ -258,13 +222,13 @@ def check(circuit_name: str, data: Path | None, val_split: float, seed: int) -> 
         f"{len(dataset.validation_rows)} validation rows"
     )
     click.echo("\nScalers, fitted on A alone (model space)")
-    _show(scaler_table(dataset))
+    console.show(scaler_table(dataset))
     click.echo("\nDrift, A to B")
-    _show(drift_table(dataset))
+    console.show(drift_table(dataset))
     findings = quality_findings(dataset)
     click.echo(f"\nQuality findings: {len(findings)}")
     if len(findings):
-        _show(findings)
+        console.show(findings)
 
 
 @commands.command(help="Train all stages on a data set; the run folder holds everything.")
@@ -330,10 +294,7 @@ def evaluate(
     report = evaluate_run(run_folder, designs, targets)
     click.echo(report.text())
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        aside = json_file.with_name(f".{json_file.name}.{os.getpid()}")
-        aside.write_text(json.dumps(report.to_dict(), indent=1), encoding="utf-8")
-        aside.replace(json_file)
+        console.write_text(json.dumps(report.to_dict(), indent=1), json_file)
 
 
 @commands.command(
@@ -365,7 +326,7 @@ def predict(run_folder: Path, designs: Path, out: Path, model: str) -> None:
 
     predictor = load_predictor(run_folder, model)
     prediction = predictor.predict(_read_designs(designs, predictor.circuit))
-    _write_csv(prediction.table(), out)
+    console.write_csv(prediction.table(), out)
     click.echo(f"{len(prediction.median)} designs predicted by {model}: {out}")
 
 
@@ -383,7 +344,7 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
     circuit = run_circuit(run_folder)
     targets = parse_numbers("--y-target", y_target, circuit)
     sizings = sample_sizings(run_folder, targets, n, seed)
-    _write_csv(sizings, out)
+    console.write_csv(sizings, out)
     click.echo(f"{len(sizings)} sizings: {out}")
 
 
@@ -394,17 +355,45 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
 @click.option("--goal", help="min, max, target, range, maximize, minimize or ignore, by commas.")
 @click.option("--ugf-band", help="Band of the UGF as lo:hi, in Hz, for the goal range.")
 @click.option("--pm-band", help="Band of the phase margin as lo:hi, in degrees.")
+@click.option("--band", "bands", multiple=True, help="Band of a metric, as in dc_gain=100:200.")
 @click.option("--weights", help="Weight of each metric, by commas.")
+@click.option(
+    "--at-most",
+    "upper_bounds",
+    multiple=True,
+    help="Bound on power (W), supply_current (A) or gate_area (um^2), as in power=120u.",
+)
+@click.option("--minimize", "minimized", multiple=True, help="power, supply_current or gate_area.")
+@click.option(
+    "--limit",
+    "limits",
+    multiple=True,
+    help="Fix or bound a design variable (W and L in um, else SI), as in l1=0.5, ibias=5u:10u.",
+)
+@click.option("--tie", "ties", multiple=True, help="Tie a variable to another, as in w2=2*w1.")
 @click.option("--n", default=10, show_default=True, help="Number of candidates.")
-@click.option("--verify", "verify_count", type=int, default=0, help="Simulate the best K in SPICE.")
+@click.option(
+    "--verify",
+    "verify_count",
+    type=int,
+    default=0,
+    help="Simulate the best K in SPICE; writes a datasheet of each.",
+)
 @click.option(
     "--until",
     default=0,
-    help="Simulate and learn until N designs are confirmed; writes campaign.csv.",
+    help="Simulate and learn until N designs are confirmed; writes campaign.csv and confirmed/.",
 )
 @click.option("--budget", default=20, show_default=True, help="Most simulations of --until.")
 @click.option(
-    "--corners", is_flag=True, help="Size for 17 corners, confirmed in SPICE; writes corners.csv."
+    "--corners",
+    is_flag=True,
+    help="Size for 17 corners, confirmed in SPICE; writes corners.csv and corner_confirmed/.",
+)
+@click.option(
+    "--add-to-data",
+    type=click.Path(path_type=Path),
+    help="Data folder whose B rows the designs of --verify and --until are added to.",
 )
 @click.option("--process", default=None, help="Process to verify in; default: the run's target.")
 @_model
@@ -424,163 +413,8 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
 @_seed(0)
 @_engine
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-def design(run_folder: Path, out: Path, **flags: Any) -> None:
-    """Search, rank, verify and write candidates.csv, report.json and the netlists."""
-    from core.ensemble import load_predictor
-    from core.inverse import design as search
-    from core.inverse import mdn_sampler, prepare, read_starts, write_outputs
+def design(**flags: Any) -> None:
+    """Search, rank, verify and write candidates.csv, report.json, netlists and datasheets."""
+    from core.cli_design import run_design
 
-    _check_counts(flags["n"], flags["verify_count"])
-    predictor = load_predictor(run_folder, flags["model"])
-    specification = _specification(predictor.circuit, flags)
-    process = _process_to_verify(run_folder, flags["process"])
-    starts = read_starts(flags["init_file"], predictor.circuit) if flags["init_file"] else None
-    bench = prepare(predictor, seed=flags["seed"])
-    result = search(
-        bench,
-        specification,
-        n=flags["n"],
-        method=flags["method"],
-        seed=flags["seed"],
-        starts=starts,
-        sampler=mdn_sampler(run_folder, flags["seed"]),
-        supply_voltage=process.supply,
-        reference=_reference_settings(flags),
-    )
-    _show(result.candidates)
-    click.echo(f"{len(result.candidates)} candidates in {result.seconds:.2f} s, predicted only")
-    for sentence in result.conflicts:
-        click.echo(sentence)
-    verification = None
-    if flags["verify_count"]:
-        verification = _verify(result, process, flags)
-    write_outputs(result, verification, out, process)
-    if flags["until"]:
-        _until(bench, specification, process, run_folder, out, flags)
-    if flags["corners"]:
-        _corners(bench, specification, process, out, flags)
-    click.echo(f"Written: {out}")
-
-
-def _until(
-    bench: Workbench,
-    specification: Specification,
-    process: Process,
-    run_folder: Path,
-    out: Path,
-    flags: dict[str, Any],
-) -> None:
-    """Design, simulate and learn until enough designs are confirmed."""
-    from core.inverse import design_until, mdn_sampler, spice_oracle
-
-    campaign = design_until(
-        bench,
-        specification,
-        spice_oracle(specification.circuit, process, engine=flags["engine"]),
-        confirmed=flags["until"],
-        budget=flags["budget"],
-        seed=flags["seed"],
-        sampler=mdn_sampler(run_folder, flags["seed"]),
-        supply_voltage=process.supply,
-        progress=_progress("simulated"),
-    )
-    _write_csv(campaign.table, out / "campaign.csv")
-    click.echo(f"{campaign.confirmed} designs confirmed with {len(campaign.table)} simulations")
-    for reason, times in campaign.rejections.items():
-        click.echo(f"rejected {times}: {reason}")
-
-
-def _corners(
-    bench: Workbench,
-    specification: Specification,
-    process: Process,
-    out: Path,
-    flags: dict[str, Any],
-) -> None:
-    """Size for the corners and say which candidates hold in all of them."""
-    from core.inverse import design_for_corners
-
-    found = design_for_corners(
-        bench,
-        specification,
-        process,
-        n=flags["n"],
-        k=min(3, flags["n"]),
-        seed=flags["seed"],
-        engine=flags["engine"],
-        progress=_progress("rounds over the corners"),
-    )
-    _show(found.table)
-    _write_csv(found.table, out / "corner_candidates.csv")
-    _write_csv(found.corners.table, out / "corners.csv")
-    click.echo(
-        f"{len(found.confirmed)} of {len(found.table)} candidates hold in all 17 corners "
-        f"({found.simulations} simulations)"
-    )
-
-
-def _check_counts(n: int, verify_count: int) -> None:
-    faults = []
-    if n < 1:
-        faults.append(f"--n is {n}: ask for at least one candidate.")
-    if not 0 <= verify_count <= max(n, 1):
-        faults.append(f"--verify is {verify_count}: give 0 to {n}, the number of candidates (--n).")
-    if faults:
-        raise InputError(faults)
-
-
-def _specification(circuit: Circuit, flags: dict[str, Any]) -> Specification:
-    from core.inverse import load_specification, specification_from_flags
-
-    if (flags["spec_file"] is None) == (flags["y_target"] is None):
-        raise UsageError("Give the specs once: either --spec FILE or --y-target with --goal.")
-    if flags["spec_file"] is not None:
-        return load_specification(flags["spec_file"], circuit)
-    return specification_from_flags(
-        circuit,
-        flags["y_target"],
-        flags["goal"],
-        flags["ugf_band"],
-        flags["pm_band"],
-        flags["weights"],
-    )
-
-
-def _process_to_verify(run_folder: Path, name: str | None) -> Process:
-    """The process named, or the run's target; gf180mcu where the data tell of none."""
-    from core.spice import load_process, process_names
-    from core.training.run_store import RunStore
-
-    if name is None:
-        name = RunStore(run_folder).config().get("target_process")
-        name = name if name in process_names() else "gf180mcu"
-    return load_process(name)
-
-
-def _reference_settings(flags: dict[str, Any]) -> ReferenceSettings:
-    from core.inverse import ReferenceSettings
-
-    return ReferenceSettings(
-        starts=flags["n_init"],
-        steps=flags["steps"],
-        learning_rate=flags["lr"],
-        lbfgs_steps=flags["finish_lbfgs"],
-        prior=flags["prior"],
-    )
-
-
-def _verify(result: DesignResult, process: Process, flags: dict[str, Any]) -> Verification:
-    from core.inverse import verify
-
-    count = min(flags["verify_count"], len(result.candidates))
-    verification = verify(
-        result, count, process, engine=flags["engine"], progress=_progress("verified")
-    )
-    _show(verification.table.T)
-    click.echo(
-        f"SPICE ({verification.engine}, {process.name}): "
-        f"{verification.passed} of {count} candidates pass"
-    )
-    for reason, times in verification.rejections.items():
-        click.echo(f"rejected {times}: {reason}")
-    return verification
+    run_design(flags)

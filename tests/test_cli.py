@@ -17,6 +17,7 @@ CONTRACT = {
     "predict": "--run --designs --out --model",
     "sample": "--run --y-target --n --out",
     "design": "--run --spec --y-target --goal --ugf-band --pm-band --weights --n --verify "
+    "--band --at-most --minimize --limit --tie --until --budget --corners --add-to-data "
     "--process --model --method --n-init --steps --lr --finish-lbfgs --prior --init --out",
 }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import pandas as pd
 
+from core.circuits import Circuit
 from core.figures.candidates import spec_sheet
 from core.figures.quantity import quantities
 from core.inverse import Specification
@@ -28,32 +29,37 @@ def datasheet(
         simulated: quantities by SPICE, stored units; None where it was not asked.
     """
     circuit = specification.circuit
-    shown = quantities(circuit)
-    sizes = [
-        (v.label, shown[v.name].text(candidate[v.name]), v.description) for v in circuit.variables
-    ]
-    devices = [
-        (d.name, d.polarity.upper(), f"{candidate[d.width]:g} / {candidate[d.length]:g}", d.role)
-        for d in circuit.devices
-    ]
     sheet = spec_sheet(specification, candidate, simulated).reset_index()
     where = "process unknown" if process is None else f"{process.label}, corner tt, 27 °C"
     note = "Simulated in SPICE." if simulated else "\\* predicted; not simulated in SPICE."
     parts = [
         f"# {circuit.name}",
         f"{circuit.description}\n\nConditions: {where}.",
-        "## Performance\n\n"
-        + _table(list(sheet.columns), sheet.to_numpy().tolist())
-        + f"\n\n{note}",
-        "## Sizes\n\n" + _table(["Variable", "Value", "Meaning"], sizes),
-        "## Devices\n\n" + _table(["Device", "Type", "W / L [um]", "Role"], devices),
+        "## Performance\n\n" + _markdown(sheet) + f"\n\n{note}",
+        "## Sizes\n\n" + _markdown(size_table(circuit, candidate)),
+        "## Devices\n\n" + _markdown(device_table(circuit, candidate)),
         f"Specification: `{specification_to_text(specification)}`",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    frame = pd.DataFrame([list(row) for row in rows], columns=list(head)).astype(str)
-    lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-    lines += ["| " + " | ".join(row) + " |" for row in frame.to_numpy().tolist()]
+def size_table(circuit: Circuit, sizes: Mapping[str, float]) -> pd.DataFrame:
+    """Return one row a design variable, as text."""
+    shown = quantities(circuit)
+    rows = [(v.label, shown[v.name].text(sizes[v.name]), v.description) for v in circuit.variables]
+    return pd.DataFrame(rows, columns=["Variable", "Value", "Meaning"])
+
+
+def device_table(circuit: Circuit, sizes: Mapping[str, float]) -> pd.DataFrame:
+    """Return one row a transistor, as text."""
+    rows = [
+        (d.name, d.polarity.upper(), f"{sizes[d.width]:g} / {sizes[d.length]:g}", d.role)
+        for d in circuit.devices
+    ]
+    return pd.DataFrame(rows, columns=["Device", "Type", "W / L [um]", "Role"])
+
+
+def _markdown(table: pd.DataFrame) -> str:
+    lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * len(table.columns)]
+    lines += ["| " + " | ".join(row) + " |" for row in table.astype(str).to_numpy().tolist()]
     return "\n".join(lines)

@@ -1,6 +1,7 @@
 """Inverse design: specifications of process B in, sizes on the manufacturing grid out."""
 
 from core.inverse.closed_loop import Campaign, design_until
+from core.inverse.contribution import add_verified, check_data_folder
 from core.inverse.corner_design import CornerDesign, design_for_corners
 from core.inverse.corners import (
     Condition,
@@ -13,7 +14,7 @@ from core.inverse.flags import parse_band, parse_numbers, specification_from_fla
 from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Tie
 from core.inverse.guidance import Guidance, guide
 from core.inverse.mismatch_yield import MismatchYield, simulate_yield
-from core.inverse.outputs import report, write_outputs
+from core.inverse.outputs import netlists, report, write_folder, write_outputs
 from core.inverse.pareto import pareto_front
 from core.inverse.pools import SearchSettings
 from core.inverse.reference import ReferenceSettings
@@ -45,6 +46,8 @@ __all__ = [
     "Tie",
     "Verification",
     "Workbench",
+    "add_verified",
+    "check_data_folder",
     "design",
     "design_for_corners",
     "design_until",
@@ -52,6 +55,7 @@ __all__ = [
     "judge",
     "load_specification",
     "mdn_sampler",
+    "netlists",
     "pareto_front",
     "parse_band",
     "parse_numbers",
@@ -67,5 +71,6 @@ __all__ = [
     "standard_conditions",
     "tightened",
     "verify",
+    "write_folder",
     "write_outputs",
 ]

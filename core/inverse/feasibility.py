@@ -20,9 +20,10 @@ from core.inverse.workbench import Workbench
 from core.units import engineering
 
 OPTIMISM = 1.645
-ROWS = 6
+ROWS = 12
 ITERATIONS = 10
-NEAR = 0.01
+NEAR = 0.01  # of the typical spread
+NEAR_SIGMA = 0.5
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ class Limit:
         alone: best value of its quantity while every other requirement is dropped.
         together: best value while the others hold as well as they can.
         possible: whether some design's 90 % interval reaches it, whatever the others.
+        whole: best value among designs that no limits and ties hold back, whatever the others.
     """
 
     requirement: Requirement
     alone: float
     together: float
     possible: bool
+    whole: float
 
     @property
     def met_together(self) -> bool:
@@ -100,12 +103,12 @@ def assess(
     possible = _possible(problem, seen)
     together = explorer.together(possible)
     seen = join([seen, together, explorer.pairs(_unmet_pairs(problem, seen, possible))])
-    limits = _limits(space.circuit, problem, seen, possible, volts)
+    limits = _limits(bench, problem, seen, possible, volts)
     pairs = tuple(
         (problem.requirements[a].name, problem.requirements[b].name)
         for a, b in _unmet_pairs(problem, seen, possible)
     )
-    sentences = _sentences(space.circuit, limits, pairs, best)
+    sentences = _sentences(space, limits, pairs, best)
     return Feasibility(best, difficulty, False, limits, pairs, sentences)
 
 
@@ -154,23 +157,20 @@ class Explorer:
             begin.append(self.library.index[rows])
             weights.append(weight.expand(len(rows), count))
             pushes.append(push.expand(len(rows), count))
-        unit, at = solve(
+        fine = ~self.space.coarse
+        unit, _ = solve(
             self.bench.forward,
             self.space,
             self.bench.region,
             problem,
             self.space.unit_of(torch.cat(begin)),
-            movable=torch.ones(self.space.dimension, dtype=torch.bool),
+            movable=fine if bool(fine.any()) else ~fine,
             iterations=ITERATIONS,
             stretch=Stretch(torch.cat(weights) / problem.weight.clamp_min(1e-6), torch.cat(pushes)),
         )
+        # Only what is on the grid can be built, and so be promised.
         snapped = self.space.snap(unit)
-        return join(
-            [
-                at.outcome,
-                evaluate(self.bench.forward, self.space.designs(self.space.unit_of(snapped))),
-            ]
-        )
+        return evaluate(self.bench.forward, self.space.designs(self.space.unit_of(snapped)))
 
 
 def _possible(problem: Problem, seen: Outcome) -> Tensor:
@@ -189,42 +189,58 @@ def _unmet_pairs(problem: Problem, seen: Outcome, possible: Tensor) -> list[tupl
 
 
 def _limits(
-    circuit: Circuit, problem: Problem, seen: Outcome, possible: Tensor, volts: float
+    bench: Workbench, problem: Problem, seen: Outcome, possible: Tensor, volts: float
 ) -> tuple[Limit, ...]:
     """Best value of each requirement's quantity, alone and with the others nearly kept."""
-    working = seen.rows(seen.validity > 0.5) if bool((seen.validity > 0.5).any()) else seen
-    margins = problem.margins(working)
-    # A hair of violation is the solver's tolerance, not a conflict.
-    short = torch.relu(-margins - NEAR * problem.scale[problem.column])
-    short = short / problem.scale[problem.column] * possible
+    working, anywhere = _working(seen), _working(join([seen, bench.library.outcome]))
+    margins, margins_anywhere = problem.margins(working), problem.margins(anywhere)
+    # A hair of violation is the solver's tolerance, not a conflict; but what is known precisely
+    # (supply current, area) has to hold precisely.
+    scale = problem.scale[problem.column]
+    hair = torch.minimum(NEAR * scale, NEAR_SIGMA * working.sigma[:, problem.column])
+    short = torch.relu(-margins - hair) / scale * possible
     limits = []
     for k, requirement in enumerate(problem.requirements):
         others = short.square().sum(1) - short[:, k].square()
         eligible = others <= others.min() + 1e-9
-        best_alone = int(margins[:, k].argmax())
-        best_together = int(torch.where(eligible, margins[:, k], -torch.inf).argmax())
-        values = working.mean[[best_alone, best_together], int(problem.column[k])]
+        best_together = torch.where(eligible, margins[:, k], -torch.inf).argmax()
+        column = int(problem.column[k])
+        values = torch.stack(
+            [
+                working.mean[margins[:, k].argmax(), column],
+                working.mean[best_together, column],
+                anywhere.mean[margins_anywhere[:, k].argmax(), column],
+            ]
+        )
         name = SUPPLY_CURRENT if requirement.quantity == POWER else requirement.quantity
-        both = physical(circuit, name, values)
-        both = both * volts if requirement.quantity == POWER else both
-        limits.append(Limit(requirement, float(both[0]), float(both[1]), bool(possible[k])))
+        factor = volts if requirement.quantity == POWER else 1.0
+        circuit = bench.forward.predictor.circuit
+        alone, together, whole = (factor * physical(circuit, name, values)).tolist()
+        limits.append(Limit(requirement, alone, together, bool(possible[k]), whole))
     return tuple(limits)
 
 
+def _working(seen: Outcome) -> Outcome:
+    works = seen.validity > 0.5
+    return seen.rows(works) if bool(works.any()) else seen
+
+
 def _sentences(
-    circuit: Circuit, limits: tuple[Limit, ...], pairs: tuple[tuple[str, str], ...], best: float
+    space: DesignSpace, limits: tuple[Limit, ...], pairs: tuple[tuple[str, str], ...], best: float
 ) -> tuple[str, ...]:
+    circuit = space.circuit
     by_name = {limit.requirement.name: limit for limit in limits}
-    found = [_alone_sentence(circuit, limit) for limit in limits if not limit.possible]
+    within = f" within the limits on {', '.join(space.restricted)}" if space.restricted else ""
+    found = [_alone_sentence(circuit, limit, within) for limit in limits if not limit.possible]
     for first, second in pairs:
         one, other = by_name[first], by_name[second]
         found.append(
-            f"{one.requirement.text(circuit)} conflicts with {other.requirement.text(circuit)}: "
-            f"with all else kept, {_reach(circuit, one)}, or {_reach(circuit, other)}."
+            f"{one.requirement.text(circuit)} conflicts with {other.requirement.text(circuit)}"
+            f"{within}: with all else kept, {_reach(circuit, one)}, or {_reach(circuit, other)}."
         )
     if not found:
         found += [
-            f"{limit.requirement.text(circuit)} cannot be met together with the others: "
+            f"{limit.requirement.text(circuit)} cannot be met together with the others{within}: "
             f"{_reach(circuit, limit)} while they hold."
             for limit in limits
             if not limit.met_together
@@ -237,7 +253,7 @@ def _sentences(
     return tuple(found)
 
 
-def _alone_sentence(circuit: Circuit, limit: Limit) -> str:
+def _alone_sentence(circuit: Circuit, limit: Limit, within: str) -> str:
     requirement = limit.requirement
     _, unit = label_and_unit(circuit, requirement.quantity)
     gap = abs(requirement.bound - limit.alone)
@@ -248,11 +264,17 @@ def _alone_sentence(circuit: Circuit, limit: Limit) -> str:
     )
     far = ratio > 1.5 and is_logarithmic(circuit, requirement.quantity)
     by = f"a factor of {ratio:.3g} away" if far else f"{engineering(gap, unit)} away"
-    return (
-        f"{requirement.text(circuit)} cannot be met by any design of this circuit: the best is "
-        f"{engineering(limit.alone, unit)} on its own, {by}, and "
-        f"{engineering(limit.together, unit)} with the other requirements kept."
+    alone, together, whole = (
+        engineering(value, unit) for value in (limit.alone, limit.together, limit.whole)
     )
+    best = f"{alone} on its own, {by}, and {together} with the other requirements kept"
+    text = (
+        f"{requirement.text(circuit)} cannot be met by any design{within or ' of this circuit'}: "
+        f"the best is {f'{alone}, {by}' if alone == together else best}."
+    )
+    if within and requirement.margin(limit.whole) >= 0:
+        text += f" Without these limits {whole} is reached."
+    return text
 
 
 def _reach(circuit: Circuit, limit: Limit) -> str:

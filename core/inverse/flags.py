@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Sequence
+from typing import TypeVar
 
 from core.circuits import Circuit
-from core.errors import InputError
-from core.inverse.goals import GoalKind, goal_from_value
+from core.errors import InputError, suggest
+from core.inverse.goals import DERIVED, Goal, GoalKind, Tie, goal_from_value
+from core.inverse.spec_file import read_number, read_tie
 from core.inverse.specification import Specification
 from core.units import parse
+
+Item = TypeVar("Item")
 
 BAND_FLAGS = {"ugf": "--ugf-band", "phase_margin": "--pm-band"}
 
@@ -22,7 +26,11 @@ def specification_from_flags(
     pm_band: str | None = None,
     weights: str | None = None,
     *,
-    bands: Mapping[str, str] | None = None,
+    bands: Sequence[str] = (),
+    upper_bounds: Sequence[str] = (),
+    minimized: Sequence[str] = (),
+    limits: Sequence[str] = (),
+    ties: Sequence[str] = (),
 ) -> Specification:
     """Read ``--y-target``, ``--goal``, the bands and ``--weights``: one entry a metric, in order.
 
@@ -33,40 +41,119 @@ def specification_from_flags(
         ugf_band: ``lo:hi`` of the UGF, in Hz, for the goal range.
         pm_band: ``lo:hi`` of the phase margin, in degrees.
         weights: m weights by commas; default 1 each.
-        bands: further bands by metric name, ``lo:hi`` in SI units.
+        bands: further bands, ``METRIC=lo:hi`` in SI units.
+        upper_bounds: ``QUANTITY=value`` for power (W), supply_current (A) or gate_area (um^2).
+        minimized: such quantities to make as small as possible.
+        limits: ``VARIABLE=value`` or ``VARIABLE=lo:hi``, W and L in um, the rest in SI units.
+        ties: ``VARIABLE=OTHER`` or ``VARIABLE=ratio*OTHER``.
 
     Raises:
         InputError: every fault, one sentence each.
     """
+    faults: list[str] = []
+    texts = {"ugf": ugf_band, "phase_margin": pm_band}
+    for item in _kept(bands, lambda text: _pair("--band", text, circuit.metric_names), faults):
+        texts[item[0]] = item[1]
+    goals = _metric_goals(circuit, y_target, goal, weights, texts, faults)
+    goals += _kept(upper_bounds, lambda text: _upper_bound(circuit, text), faults)
+    goals += _kept(minimized, lambda text: _minimized(circuit, text), faults)
+    ends = dict(_kept(limits, lambda text: _limit(circuit, text), faults))
+    tied = _kept(ties, lambda text: _tie(circuit, text), faults)
+    if faults:
+        raise InputError(faults)
+    return Specification(circuit, tuple(goals), ends, tuple(tied))
+
+
+def _kept(texts: Iterable[str], read: Callable[[str], Item], faults: list[str]) -> list[Item]:
+    """Read every text; what cannot be read becomes faults."""
+    found = []
+    for text in texts:
+        try:
+            found.append(read(text))
+        except InputError as error:
+            faults += error.faults
+    return found
+
+
+def _metric_goals(
+    circuit: Circuit,
+    y_target: str,
+    goal: str | None,
+    weights: str | None,
+    texts: dict[str, str | None],
+    faults: list[str],
+) -> list[Goal]:
     names = circuit.metric_names
     kinds = _entries("--goal", goal, circuit) if goal else ["min"] * len(names)
     targets = _numbers("--y-target", y_target, circuit)
     shares = parse_numbers("--weights", weights, circuit) if weights else [1.0] * len(names)
-    texts = {"ugf": ugf_band, "phase_margin": pm_band, **(bands or {})}
     found: dict[str, tuple[float, float]] = {}
-    faults: list[str] = []
     goals = []
     for name, text in texts.items():
         if text is None:
             continue
         try:
             circuit.metric(name)
-            found[name] = parse_band(BAND_FLAGS.get(name, f"--band {name}"), text)
+            found[name] = parse_band(_band_flag(name), text)
         except InputError as error:
             faults += error.faults
     for name, kind, value, weight in zip(names, kinds, targets, shares, strict=True):
         band = found.get(name)
         if kind == GoalKind.RANGE and texts.get(name) is None:
-            flag = BAND_FLAGS.get(name, f"--band {name}=lo:hi")
-            faults.append(f"Goal range of {name} has no band: give {flag} as lo:hi.")
+            faults.append(
+                f"Goal range of {name} has no band: give it as {_band_flag(name, 'lo:hi')}."
+            )
         elif kind != GoalKind.RANGE or band is not None:
             try:
                 goals.append(goal_from_value(circuit, name, kind, value, band=band, weight=weight))
             except InputError as error:
                 faults += error.faults
-    if faults:
-        raise InputError(faults)
-    return Specification(circuit, tuple(goals))
+    return goals
+
+
+def _band_flag(name: str, band: str = "") -> str:
+    """The flag that gives the band of a metric, with the band behind it."""
+    if name in BAND_FLAGS:
+        return f"{BAND_FLAGS[name]} {band}".strip()
+    return f"--band {name}={band}".rstrip("=")
+
+
+def _pair(flag: str, text: str, known: Sequence[str]) -> tuple[str, str]:
+    """Read ``name=rest`` of a known name."""
+    name, sign, rest = (part.strip() for part in text.partition("="))
+    if not sign or not rest:
+        raise InputError(f'{flag} is "{text}": expected {known[0]}=... with a value.')
+    if name not in known:
+        raise InputError(f'{flag} is "{text}": unknown name "{name}".{suggest(name, known)}')
+    return name, rest
+
+
+def _upper_bound(circuit: Circuit, text: str) -> Goal:
+    name, rest = _pair("--at-most", text, DERIVED)
+    return goal_from_value(circuit, name, GoalKind.MAX, read_number(f"--at-most {name}", rest))
+
+
+def _minimized(circuit: Circuit, name: str) -> Goal:
+    if name not in DERIVED:
+        raise InputError(f'--minimize is "{name}".{suggest(name, DERIVED)}')
+    return goal_from_value(circuit, name, GoalKind.MINIMIZE, None)
+
+
+def _limit(circuit: Circuit, text: str) -> tuple[str, tuple[float, float]]:
+    name, rest = _pair("--limit", text, circuit.variable_names)
+    if ":" not in rest:
+        value = read_number(f"--limit {name}", rest)
+        return name, (value, value)
+    ends = rest.split(":")
+    if len(ends) != 2:
+        raise InputError(f'--limit is "{text}": expected {name}=value or {name}=lo:hi.')
+    low, high = (read_number(f"--limit {name}", end) for end in ends)
+    return name, (low, high)
+
+
+def _tie(circuit: Circuit, text: str) -> Tie:
+    name, rest = _pair("--tie", text, circuit.variable_names)
+    return read_tie(f"--tie {name}", name, rest)
 
 
 def parse_numbers(flag: str, text: str, circuit: Circuit) -> list[float]:

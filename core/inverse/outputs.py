@@ -6,11 +6,13 @@ import json
 import math
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from core.circuits import Circuit
 from core.inverse.search import DesignResult
 from core.inverse.specification import Specification
 from core.inverse.verify import Verification
@@ -44,7 +46,9 @@ def write_outputs(
     if verification is not None:
         written.append(_replace(folder / "verification.csv", _csv(verification.table)))
     if process is not None:
-        written.append(_netlists(result, process, folder / "netlists"))
+        circuit = result.specification.circuit
+        texts = netlists(circuit, process, result.candidates, "candidate")
+        written.append(write_folder(folder / "netlists", texts))
     return written
 
 
@@ -69,6 +73,7 @@ def report(result: DesignResult, verification: Verification | None = None) -> di
                     "bound": limit.requirement.bound,
                     "alone": limit.alone,
                     "together": limit.together,
+                    "without_limits": limit.whole,
                 }
                 for limit in feasibility.limits
             ],
@@ -126,13 +131,22 @@ def _replace(path: Path, text: str) -> Path:
     return aside.replace(path)
 
 
-def _netlists(result: DesignResult, process: Process, folder: Path) -> Path:
-    circuit = result.specification.circuit
+def netlists(
+    circuit: Circuit, process: Process, designs: pd.DataFrame, stem: str
+) -> dict[str, str]:
+    """Ready-to-run netlists of designs (n x d) by file name: ``STEM_01.cir`` and so on."""
+    rows = designs[circuit.variable_names].to_dict("records")
+    return {
+        f"{stem}_{number:02d}.cir": pdk_netlist(circuit, process, row)
+        for number, row in enumerate(rows, start=1)
+    }
+
+
+def write_folder(folder: Path, texts: Mapping[str, str]) -> Path:
+    """Write texts by file name into a folder, which replaces the one that was there."""
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    aside.mkdir()
-    for number, (_, sizes) in enumerate(result.candidates.iterrows(), start=1):
-        design = {name: float(sizes[name]) for name in circuit.variable_names}
-        text = pdk_netlist(circuit, process, design)
-        (aside / f"candidate_{number:02d}.cir").write_text(text, encoding="utf-8")
+    aside.mkdir(parents=True)
+    for name, text in texts.items():
+        (aside / name).write_text(text, encoding="utf-8")
     shutil.rmtree(folder, ignore_errors=True)
     return aside.replace(folder)

@@ -51,6 +51,12 @@ class DesignSpace:
         return len(self.free)
 
     @property
+    def restricted(self) -> tuple[str, ...]:
+        """Names of the variables that limits or ties hold back."""
+        kept = {name: len(grid) for name, grid in zip(self.free, self.grids, strict=True)}
+        return tuple(v.name for v in self.circuit.variables if kept.get(v.name, 1) < len(v.grid))
+
+    @property
     def coarse(self) -> Tensor:
         """Mask (p) of the coordinates with so few grid points that rounding them changes all."""
         return torch.tensor([len(grid) <= COARSE_POINTS for grid in self.grids])

@@ -83,7 +83,7 @@ def specification_from_table(
             faults += [f"{place}: {fault}" for fault in error.faults]
     for name, text in _section(table, "ties", place, faults).items():
         try:
-            ties.append(_tie(name, text))
+            ties.append(read_tie(f"ties.{name}", name, text))
         except InputError as error:
             faults += [f"{place}: {fault}" for fault in error.faults]
     if faults:
@@ -113,7 +113,7 @@ def _goal(circuit: Circuit, name: str, row: Any) -> Goal:
     if "goal" not in row:
         raise InputError(f'goals.{name} has no goal: write goal = "min" or another kind.')
     numbers = {
-        key: _number(f"goals.{name}.{key}", row[key])
+        key: read_number(f"goals.{name}.{key}", row[key])
         for key in ("value", "low", "high", "tolerance", "weight")
         if key in row
     }
@@ -133,18 +133,28 @@ def _limits(circuit: Circuit, name: str, row: Any) -> tuple[float, float]:
     ends = row if isinstance(row, list) else [row, row]
     if len(ends) != 2:
         raise InputError(f"limits.{name} has {len(ends)} values: give one, or [lowest, highest].")
-    low, high = (_number(f"limits.{name}", end) for end in ends)
+    low, high = (read_number(f"limits.{name}", end) for end in ends)
     return low, high
 
 
-def _tie(name: str, text: Any) -> Tie:
+def read_tie(place: str, name: str, text: Any) -> Tie:
+    """Read what a variable follows; `place` names it in messages.
+
+    Raises:
+        InputError: neither another variable nor a multiple of one.
+    """
     match = _TIE.match(text) if isinstance(text, str) else None
     if match is None:
-        raise InputError(f'ties.{name} is "{text}": expected "w1" or "2 * w1".')
-    return Tie(name, match["other"], _number(f"ties.{name}", match["ratio"] or 1.0))
+        raise InputError(f'{place} is "{text}": expected "w1" or "2 * w1".')
+    return Tie(name, match["other"], read_number(place, match["ratio"] or 1.0))
 
 
-def _number(place: str, value: Any) -> float:
+def read_number(place: str, value: Any) -> float:
+    """Read a number, or a text with SI prefix, unit or dB; `place` names it in messages.
+
+    Raises:
+        InputError: it is neither.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InputError(f"{place} is {value!r}: expected a number or a text such as 1.2 MHz.")
     if not isinstance(value, str):

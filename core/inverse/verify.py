@@ -50,6 +50,12 @@ class Verification:
         """How many candidates are confirmed."""
         return int((self.table["verdict"] == PASS).sum())
 
+    @property
+    def simulated(self) -> pd.DataFrame:
+        """The table with simulated quantities under their own names, without the predicted ones."""
+        names = {name: name.removesuffix("_sim") for name in self.table if name.endswith("_sim")}
+        return self.table.drop(columns=list(names.values())).rename(columns=names)
+
 
 @dataclass(frozen=True)
 class Simulated:

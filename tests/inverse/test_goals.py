@@ -49,6 +49,29 @@ def test_prefixes_are_read_in_targets_and_bands(circuit: Circuit) -> None:
     assert [r.bound for r in spec.requirements] == [5e6, 100.0, 0.8e6, 2e6, 60.0, 1000.0]
 
 
+def test_limits_ties_and_bounds_are_read_from_flags(circuit: Circuit) -> None:
+    spec = specification_from_flags(
+        circuit,
+        ",100,,,",
+        "ignore,range,ignore,ignore,ignore",
+        bands=["dc_gain=100:200"],
+        upper_bounds=["power=120uW", "gate_area=500"],
+        minimized=["supply_current"],
+        limits=["l1=0.5", "ibias=5u:10u"],
+        ties=["w2=2*w1", "w3=w1"],
+    )
+    bounds = {r.name: r.bound for r in spec.requirements}
+    assert bounds == {
+        "dc_gain >=": 100.0,
+        "dc_gain <=": 200.0,
+        "power <=": pytest.approx(120e-6),
+        "gate_area <=": 500.0,
+    }
+    assert [(o.quantity, o.sign) for o in spec.objectives] == [("supply_current", -1.0)]
+    assert spec.limits == {"l1": (0.5, 0.5), "ibias": pytest.approx((5e-6, 10e-6))}
+    assert spec.ties == (Tie("w2", "w1", 2.0), Tie("w3", "w1", 1.0))
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -63,6 +86,21 @@ def test_prefixes_are_read_in_targets_and_bands(circuit: Circuit) -> None:
         ({"weights": "1,1,1,1,-1"}, "The weight of cmrr is -1"),
         ({"y_target": "2.5e8,-200,1.5e6,65,20000"}, "beyond physical sense"),
         ({"y_target": "2.5e8,,1.5e6,65,20000"}, "Goal min of dc_gain has no value"),
+        ({"y_target": "2.5e8,nan,1.5e6,65,20000"}, '--y-target has "nan" for dc_gain'),
+        ({"goal": "min,range,range,range,min"}, "give it as --band dc_gain=lo:hi"),
+        ({"goal": "min,range,range,range,min", "bands": ["dc_gain=9:1"]}, "upside down"),
+        ({"bands": ["gain=1:2"]}, 'unknown name "gain"'),
+        ({"limits": ["l1=0.7"]}, "l1 is fixed outside its grid"),
+        ({"limits": ["l1"]}, '--limit is "l1": expected w1=... with a value'),
+        ({"limits": ["ibias=1:2:3"]}, "expected ibias=value or ibias=lo:hi"),
+        ({"limits": ["w1=wide"]}, '--limit w1 is "wide"'),
+        ({"limits": ["l9=1"]}, 'unknown name "l9"'),
+        ({"ties": ["w2=w1+3"]}, 'expected "w1" or "2 * w1"'),
+        ({"ties": ["w2=0*w1"]}, "ratio 0: give a number above 0"),
+        ({"upper_bounds": ["ugf=1"]}, 'unknown name "ugf"'),
+        ({"upper_bounds": ["power=-1"]}, "beyond physical sense"),
+        ({"upper_bounds": ["power=1u"], "minimized": ["power"]}, "power has two goals"),
+        ({"minimized": ["pwoer"]}, 'Did you mean "power"?'),
         ({"y_target": "2.5e8,lots,1.5e6,65,20000"}, '--y-target has "lots" for dc_gain'),
     ],
 )

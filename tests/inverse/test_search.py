@@ -118,6 +118,31 @@ def test_an_impossible_slew_rate_is_named_with_what_is_possible(bench: Workbench
     assert not limit.possible
 
 
+def test_a_limit_that_is_in_the_way_is_named_with_what_it_costs(bench: Workbench) -> None:
+    """The closed form: 5 uA into 1 pF are 5 V/us, and 20 uA would be 20."""
+    circuit = bench.forward.predictor.circuit
+    goals = (Goal("slewrate_pos", GoalKind.MIN, 12e6), Goal("dc_gain", GoalKind.MIN, 50.0))
+    result = design(bench, Specification(circuit, goals, {"ibias": (5e-6, 5e-6)}))
+    limit = result.feasibility.limits[0]
+    assert limit.alone == pytest.approx(5e6, rel=0.01)
+    assert limit.whole == pytest.approx(20e6, rel=0.01)
+    assert "by any design within the limits on ibias" in result.conflicts[0]
+    assert "Without these limits 20 V/us is reached." in result.conflicts[0]
+
+
+def test_what_is_promised_lies_on_the_grid(bench: Workbench) -> None:
+    """7 uA would do, but the bias comes in steps of 5 uA; 10 uA are the nearest that can be."""
+    circuit = bench.forward.predictor.circuit
+    goals = (
+        Goal("slewrate_pos", GoalKind.MIN, 6e6),
+        Goal("supply_current", GoalKind.MAX, None, 15e-6),
+    )
+    found = design(bench, Specification(circuit, goals)).feasibility
+    current = found.limits[1]
+    assert found.pairs == (("slewrate_pos >=", "supply_current <="),)
+    assert current.together == pytest.approx(20e-6, rel=0.01)
+
+
 def test_two_requirements_that_exclude_each_other_are_named_together(bench: Workbench) -> None:
     """Slew rate goes with the current, gain against its root: 20 V/us and 500 do not meet."""
     circuit = bench.forward.predictor.circuit
