@@ -310,7 +310,7 @@ def learning_curve(run_folder: Path, preset_name: str) -> None:
     table = learning_curve_of_run(
         RunStore(run_folder), preset_name, lambda line: click.echo(line, err=True)
     )
-    _show(
+    console.show(
         table.pivot_table(index=["model", "rows"], columns="metric", values="median_relative_error")
     )
 
