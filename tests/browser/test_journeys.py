@@ -138,8 +138,9 @@ def train_and_see_results(page, base, workspace):
     page.get_by_role("radio", name="quick").or_(page.get_by_role("button", name="quick")).click()
     settled(page)
     page.get_by_role("button", name="Start training").click()
-    run = RunStore(workspace / "runs" / "on my data")
-    until((run.folder / "evaluation.json").is_file, timeout=600)
+    folder = workspace / "runs" / "on my data"
+    until((folder / "evaluation.json").is_file, timeout=600)
+    run = RunStore(folder)
     until(lambda: run.status().state == RunState.DONE, timeout=60)
     visit(page, base, "ensemble", "data=data:+brought&run=run:+on+my+data")
     expect(page.get_by_text("held-out designs of B")).to_be_visible()
