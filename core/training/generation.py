@@ -10,7 +10,6 @@ import json
 import re
 import shutil
 import signal
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from core.training.processes import last_lines, send_signal, start_command
 from core.training.run_store import RunState, is_alive, last_line
 
 JOBS = ".jobs"  # beside the data sets; hidden, so that it is none itself
-CANCELLED = "cancelled"
-_PATIENCE = 15.0  # Seconds after which a process that still works is interrupted again.
 _PROGRESS = re.compile(r"(\d+) of (\d+)")
 
 
@@ -97,20 +94,10 @@ def cancel_generation(root: Path, name: str) -> None:
     """Stop a generation; nothing of it is kept."""
     folder = root / JOBS / name
     launched = json.loads((folder / "launch.json").read_text())
+    (folder / "cancelled").touch()
     if is_alive(launched["pid"], launched["pid_started"]):
-        _interrupt(folder, launched["pid"])
-
-
-def _interrupt(folder: Path, pid: int) -> None:
-    """Ask the process to end, and note when: an interrupt can fall where Python drops it."""
-    (folder / CANCELLED).touch()
-    # Like Ctrl-C, on which the command removes what it has half-written.
-    send_signal(pid, signal.SIGINT)
-
-
-def _unheard(folder: Path) -> bool:
-    marker = folder / CANCELLED
-    return marker.exists() and time.time() - marker.stat().st_mtime > _PATIENCE
+        # Like Ctrl-C, on which the command removes what it has half-written.
+        send_signal(launched["pid"], signal.SIGINT)
 
 
 def _generation(root: Path, folder: Path) -> Generation:
@@ -120,11 +107,9 @@ def _generation(root: Path, folder: Path) -> Generation:
     done, total = (int(part) for part in progress[-1]) if progress else (0, 0)
     if is_alive(launched["pid"], launched["pid_started"]):
         state = RunState.RUNNING
-        if _unheard(folder):
-            _interrupt(folder, launched["pid"])
     elif (root / folder.name).is_dir():
         state = RunState.DONE
     else:
-        state = RunState.CANCELLED if (folder / CANCELLED).exists() else RunState.FAILED
+        state = RunState.CANCELLED if (folder / "cancelled").exists() else RunState.FAILED
     message = last_line(folder / "log").removeprefix("error: ")
     return Generation(folder.name, state, done, total, message, launched["pid_started"])
