@@ -35,7 +35,7 @@ import torch
 from benchmarks.forward_report import efficiency_figure, report
 from benchmarks.machine import describe
 from benchmarks.regressors import PEERS, fit_peer
-from core.circuits import load_circuit
+from core.circuits import Circuit, load_circuit
 from core.config import STAGES, TrainingConfig, with_overrides
 from core.data import (
     DataSet,
@@ -45,16 +45,15 @@ from core.data import (
     fit_transforms,
     load_dataset,
 )
+from core.data.transforms import MetricTransform
 from core.ensemble import conformal_half_width, load_predictor
 from core.ensemble.evaluation import figures
 from core.ensemble.members import find_network
 from core.ensemble.predictor import Prediction, Predictor, model_names
-from core.models import Checkpoint
 from core.models.stored import build
+from core.training.learning_curve import hand_on_baseline
 from core.training.pipeline import train
 from core.training.run_store import RunStore
-from core.training.stage_baseline import save_baseline
-from core.training.workspace import Workspace
 
 FOLDER = Path(__file__).parent / "forward_data"
 RESULTS = FOLDER / "results.jsonl"
@@ -202,15 +201,19 @@ def _train_ours(cell: Cell, dataset: DataSet, table: DomainTable) -> dict[str, A
         run = RunStore.create(folder, {"circuit": cell.circuit, "config": config.to_dict()})
         stages: tuple[str, ...] = STAGES
         if cell.rows:  # A's networks do not depend on B's rows: those of the full run serve.
-            source = build(_baseline(cell, dataset))
-            workspace = Workspace(dataset, config, run, _transforms(dataset), torch.device("cpu"))
-            save_baseline(workspace, source)
+            hand_on_baseline(_full_run(cell), folder, cell.circuit)
             stages = ("align", "target_only")
         train(dataset, config, run, stages)
     seconds = sum(RunStore(folder).read_json("progress.json").values())
     predictors = {name: load_predictor(folder, name) for name in model_names(folder)}
     models = {
-        name: _report(dataset, table, predictor.predict(table.designs), *_moments(predictor, table))
+        name: _report(
+            predictor.transforms.metrics,
+            table,
+            predictor.predict(table.designs),
+            dataset.circuit,
+            *_moments(predictor, table),
+        )
         for name, predictor in predictors.items()
     }
     spent = _seconds(predictors["ensemble"].predict, table.designs)
@@ -224,10 +227,6 @@ def _moments(predictor: Predictor, table: DomainTable) -> tuple[np.ndarray, np.n
             torch.from_numpy(table.designs.to_numpy(dtype=float, copy=True))
         )
     return mu.double().numpy(), sigma.double().numpy()
-
-
-def _baseline(cell: Cell, dataset: DataSet) -> Checkpoint:
-    return find_network(_full_run(cell), dataset.circuit.id, "baseline")
 
 
 def _transforms(dataset: DataSet) -> Transforms:
@@ -270,7 +269,9 @@ def _train_peer(cell: Cell, dataset: DataSet, table: DomainTable) -> dict[str, A
         pd.Series(np.ones(len(table)), name="validity"),
     )
     centre = mean * scale + np.array(metrics.mean)
-    models = {cell.method: _report(dataset, table, prediction, centre, sigma * scale)}
+    models = {
+        cell.method: _report(metrics, table, prediction, dataset.circuit, centre, sigma * scale)
+    }
     return {"seconds_train": seconds, "seconds_10000": spent, "models": models}
 
 
@@ -278,7 +279,9 @@ def _inputs(
     cell: Cell, dataset: DataSet, transforms: Transforms
 ) -> Callable[[pd.DataFrame], np.ndarray]:
     """What a peer sees of designs: the features, and for one of them A's prediction too."""
-    source = build(_baseline(cell, dataset)) if cell.method == GP_ON_A else None
+    source = None
+    if cell.method == GP_ON_A:
+        source = build(find_network(_full_run(cell), cell.circuit, "baseline"))
 
     def inputs(designs: pd.DataFrame) -> np.ndarray:
         x = transforms.features(designs)
@@ -298,7 +301,12 @@ def _half_width(residuals: np.ndarray) -> float:
 
 
 def _report(
-    dataset: DataSet, table: DomainTable, prediction: Prediction, mu: np.ndarray, sigma: np.ndarray
+    transform: MetricTransform,
+    table: DomainTable,
+    prediction: Prediction,
+    circuit: Circuit,
+    mu: np.ndarray,
+    sigma: np.ndarray,
 ) -> dict[str, dict[str, float]]:
     """The figures of ``evaluate`` per metric, and the width of the intervals at equal coverage.
 
@@ -306,10 +314,8 @@ def _report(
     with c such that just the nominal share of the reported rows lies inside: calibration aside,
     it compares how sharp the models can be.
     """
-    table_of = figures(dataset.circuit, table.metrics, prediction).to_dict("index")
-    y = _transforms(dataset).metrics.transform(
-        torch.from_numpy(table.metrics.to_numpy(dtype=float, copy=True))
-    )
+    table_of = figures(circuit, table.metrics, prediction).to_dict("index")
+    y = transform.transform(torch.from_numpy(table.metrics.to_numpy(dtype=float, copy=True)))
     scores = np.abs(y.numpy() - mu) / sigma
     widths = 2.0 * np.quantile(scores, COVERAGE, axis=0) * sigma.mean(0)
     for row, width in zip(table_of.values(), widths, strict=True):

@@ -70,3 +70,13 @@ def chromium() -> str:
     path = _chromium()
     assert path is not None
     return path
+
+
+@pytest.fixture
+def data_copy(tmp_path: Path) -> Path:
+    """A copy of the bundled data with 100 rows of A."""
+    copy = Path(shutil.copytree(ROOT / "data" / "5t_opamp", tmp_path / "data"))
+    for path in (copy / "source").iterdir():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        path.write_text("".join(lines[:101]), encoding="utf-8")
+    return copy

@@ -15,7 +15,7 @@ from core.circuits import Circuit
 from core.data import DomainTable, read_designs, read_metrics
 from core.ensemble.predictor import Prediction, Predictor, load_predictor, model_names
 from core.errors import InputError
-from core.training.run_store import RunStore
+from core.training.start import run_dataset
 
 WORST = 10
 _FIGURES = {
@@ -141,7 +141,8 @@ def evaluate_run(
     predictors = {name: load_predictor(folder, name) for name in model_names(folder)}
     circuit = next(iter(predictors.values())).circuit
     if designs is None or targets is None:
-        return evaluate(predictors, _validation_rows(folder, circuit))
+        dataset = run_dataset(folder, "name the rows with --designs and --targets.")
+        return evaluate(predictors, dataset.validation)
     metrics, sizes = read_metrics(targets, circuit), read_designs(designs, circuit)
     if len(metrics) != len(sizes):
         raise InputError(
@@ -152,23 +153,6 @@ def evaluate_run(
         sizes, metrics.metrics, metrics.valid, metrics.reason, metrics.supply_current
     )
     return evaluate(predictors, table)
-
-
-def _validation_rows(folder: Path, circuit: Circuit) -> DomainTable:
-    from core.data import bundled_dataset_folder, load_dataset
-
-    config = RunStore(folder).config()
-    settings = config["config"]["data"]
-    bundled = bundled_dataset_folder(circuit.id)
-    # A run on bundled data names them relative to the project.
-    data = bundled.parents[1] / config["data"]
-    dataset = load_dataset(data, circuit, settings["val_split"], settings["seed"])
-    if dataset.fingerprint != config["fingerprint"]:
-        raise InputError(
-            f'The data in "{data}" are not those that run "{folder}" was trained on: name the rows '
-            "with --designs and --targets."
-        )
-    return dataset.validation
 
 
 def figures(circuit: Circuit, metrics: pd.DataFrame, prediction: Prediction) -> pd.DataFrame:

@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 
 from core.figures import style
 
+_NOTHING = "rgba(133,147,166,0.06)"
+
 
 def elasticity_map(
     table: pd.DataFrame, rows: Sequence[str], columns: Sequence[str], height: int = 300
@@ -24,22 +26,15 @@ def elasticity_map(
     """
     values = table.to_numpy(dtype=float)
     reach = max(float(np.nanmax(np.abs(values))), 1e-9)
-    figure = go.Figure(
-        go.Heatmap(
-            z=values,
-            zmin=-reach,
-            zmax=reach,
-            colorscale=[[0, "#A16207"], [0.5, "rgba(133,147,166,0.06)"], [1, style.CANDIDATE]],
-            xgap=1,
-            ygap=1,
-            showscale=False,
-            customdata=np.broadcast_to(np.array(columns), values.shape),
-            text=np.broadcast_to(np.array(rows)[:, None], values.shape),
-            hovertemplate="%{customdata} +1 %: %{text} %{z:+.2f} %<extra></extra>",
-        )
+    cells = go.Heatmap(
+        z=values,
+        zmin=-reach,
+        zmax=reach,
+        colorscale=[[0, "#A16207"], [0.5, _NOTHING], [1, style.CANDIDATE]],
+        hovertemplate="%{customdata} +1 %: %{text} %{z:+.2f} %<extra></extra>",
     )
-    figure.add_trace(style.cell_texts(values, "%+.2f", 0.35 * reach))
-    return _labelled(figure, rows, columns, height)
+    texts = style.cell_texts(values, "%+.2f", 0.35 * reach)
+    return _labelled(cells, texts, rows, columns, height)
 
 
 def importance_map(
@@ -54,27 +49,29 @@ def importance_map(
         height: of the figure in px.
     """
     values = 100 * table.to_numpy(dtype=float)
-    figure = go.Figure(
-        go.Heatmap(
-            z=values,
-            zmin=0,
-            zmax=100,
-            colorscale=[[0, "rgba(133,147,166,0.06)"], [1, style.CANDIDATE]],
-            xgap=1,
-            ygap=1,
-            showscale=False,
-            customdata=np.broadcast_to(np.array(columns), values.shape),
-            text=np.broadcast_to(np.array(rows)[:, None], values.shape),
-            hovertemplate="%{customdata}: %{z:.0f} % of %{text}<extra></extra>",
-        )
+    cells = go.Heatmap(
+        z=values,
+        zmin=0,
+        zmax=100,
+        colorscale=[[0, _NOTHING], [1, style.CANDIDATE]],
+        hovertemplate="%{customdata}: %{z:.0f} % of %{text}<extra></extra>",
     )
-    figure.add_trace(style.cell_texts(values, "%.0f", 35.0))
-    return _labelled(figure, rows, columns, height)
+    return _labelled(cells, style.cell_texts(values, "%.0f", 35.0), rows, columns, height)
 
 
 def _labelled(
-    figure: go.Figure, rows: Sequence[str], columns: Sequence[str], height: int
+    cells: go.Heatmap, texts: go.Scatter, rows: Sequence[str], columns: Sequence[str], height: int
 ) -> go.Figure:
+    """Cells with their numbers on them; rows and columns by name, also where the mouse rests."""
+    shape = cells.z.shape
+    cells.update(
+        xgap=1,
+        ygap=1,
+        showscale=False,
+        customdata=np.broadcast_to(np.array(columns), shape),
+        text=np.broadcast_to(np.array(rows)[:, None], shape),
+    )
+    figure = go.Figure([cells, texts])
     style.laid_out(figure, height)
     figure.update_xaxes(showgrid=False, tickvals=list(range(len(columns))), ticktext=list(columns))
     figure.update_yaxes(

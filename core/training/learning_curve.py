@@ -15,13 +15,12 @@ import numpy as np
 import pandas as pd
 
 from core.config import TrainingConfig, preset, with_overrides
-from core.data import DataSet, bundled_dataset_folder, load_dataset
-from core.errors import InputError
+from core.data import DataSet
 from core.models import load_checkpoint, save_checkpoint
 from core.training.pipeline import train
 from core.training.processes import last_lines, start_command
 from core.training.run_store import RunStore, is_alive
-from core.training.start import run_circuit
+from core.training.start import run_dataset
 
 COUNTS = (25, 50, 100, 200, 400, 800)
 MODELS = ("align", "target_only")
@@ -60,7 +59,7 @@ def learning_curve(
             # A's network does not depend on B's rows: it is trained once.
             stages = MODELS if number else ("baseline", *MODELS)
             if number:
-                _hand_on_baseline(first, run.folder, part)
+                hand_on_baseline(first, run.folder, dataset.circuit.id)
             train(part, config, run, stages, device="cpu")
             found += _rows(size, run.read_json("evaluation.json")["models"])
     report(f"{len(sizes)} of {len(sizes)}: done")
@@ -75,13 +74,8 @@ def learning_curve_of_run(
     Raises:
         InputError: the data are not those that the run was trained on.
     """
-    known = run.config()
-    circuit, settings = run_circuit(run.folder), known["config"]["data"]
-    # A run on bundled data names them relative to the project.
-    folder = bundled_dataset_folder(circuit.id).parents[1] / known["data"]
-    dataset = load_dataset(folder, circuit, settings["val_split"], settings["seed"])
-    if dataset.fingerprint != known["fingerprint"]:
-        raise InputError(f'The data in "{folder}" are not those that this run was trained on.')
+    settings = run.config()["config"]["data"]
+    dataset = run_dataset(run.folder, "train a run on them.")
     config = with_overrides(
         preset(preset_name),
         [
@@ -118,12 +112,15 @@ def learning_curve_state(run: RunStore) -> tuple[bool, str]:
     return working, last_lines(run.folder / LOG, 1)
 
 
-def _hand_on_baseline(giver: Path, taker: Path, dataset: DataSet) -> None:
-    """Enter A's network of one run into another, as one of the run's own data."""
-    name, circuit_id = f"{dataset.circuit.id}_baseline", dataset.circuit.id
+def hand_on_baseline(giver: Path, taker: Path, circuit_id: str) -> None:
+    """Enter A's network of one run folder into another whose A rows are the same.
+
+    Raises:
+        CheckpointError: the giver's is missing, damaged, foreign or mismatched.
+    """
+    name = f"{circuit_id}_baseline"
     stored = load_checkpoint(giver, name, circuit_id, "baseline")
-    described = {**stored.metadata, "fingerprint": dataset.fingerprint}
-    save_checkpoint(taker, name, stored.tensors, described)
+    save_checkpoint(taker, name, stored.tensors, stored.metadata)
 
 
 def _rows(

@@ -32,9 +32,8 @@ def train_baseline(work: Workspace) -> None:
         return {"mse": losses["mse"], "stop": losses["loss"]}
 
     task = Task("baseline", model, rows.train, losses_of, watch)
-    work.fit(task, settings, lambda: save_baseline(work, model))
+    work.fit(task, settings, lambda: _save(work, model))
 
 
-def save_baseline(work: Workspace, model: MLP) -> None:
-    """Write A's networks into the run."""
+def _save(work: Workspace, model: MLP) -> None:
     work.save("baseline", "baseline", model, architecture=model.architecture.to_dict())

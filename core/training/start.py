@@ -12,13 +12,14 @@ import torch
 
 from core.circuits import Circuit, load_circuit
 from core.config import STAGES, TrainingConfig, preset, with_overrides
-from core.data import load_dataset
-from core.errors import CheckpointError, CrossfabError
+from core.data import DataSet, load_dataset
+from core.errors import CheckpointError, CrossfabError, InputError
 from core.training.pipeline import check_stages, train
 from core.training.run_store import RunState, RunStore
 from core.training.watch import Cancelled
 
 Report = Callable[[str], None]
+PROJECT = Path(__file__).parents[2]
 
 
 def start_training(
@@ -76,6 +77,27 @@ def run_circuit(run_folder: str | Path) -> Circuit:
         ) from error
 
 
+def run_dataset(run_folder: str | Path, advice: str) -> DataSet:
+    """Load the data that a run was trained on, split as they were then.
+
+    Args:
+        advice: what the user can do where the data are others by now; ends the sentence.
+
+    Raises:
+        InputError: the data are missing, faulty, or not those that the run was trained on.
+        CheckpointError: the folder is no run.
+    """
+    config, circuit = RunStore(run_folder).config(), run_circuit(run_folder)
+    settings = config["config"]["data"]
+    data = PROJECT / config["data"]
+    dataset = load_dataset(data, circuit, settings["val_split"], settings["seed"])
+    if dataset.fingerprint != config["fingerprint"]:
+        raise InputError(
+            f'The data in "{data}" are not those that this run was trained on: {advice}'
+        )
+    return dataset
+
+
 def _open(
     out: Path,
     resume: bool,
@@ -113,8 +135,7 @@ def _open(
 
 def _data_name(data: Path) -> str:
     """The data folder as a run remembers it: bundled data wherever the project lies."""
-    root = Path(__file__).parents[2]
-    return str(data.relative_to(root)) if data.is_relative_to(root) else str(data)
+    return str(data.relative_to(PROJECT)) if data.is_relative_to(PROJECT) else str(data)
 
 
 def _is_shipped(circuit: Circuit) -> bool:

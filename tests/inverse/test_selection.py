@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from core.circuits import load_circuit
@@ -20,21 +21,18 @@ def test_duplicates_and_barred_designs_are_dropped_best_first() -> None:
     assert values.tolist() == [9.0, 5.0]
 
 
-def test_the_second_choice_is_another_kind_of_design_where_merits_are_alike() -> None:
+@pytest.mark.parametrize(
+    ("merit_of_the_stranger", "expected"),
+    [
+        pytest.param(-0.5, [0, 2], id="another kind of design where merits are alike"),
+        pytest.param(-9.0, [0, 1], id="no much worse stranger"),
+    ],
+)
+def test_the_second_choice_is(merit_of_the_stranger: float, expected: list[int]) -> None:
     space = design_space(load_circuit("5t_opamp"))
     best = torch.tensor([50, 50, 50, 2, 2, 2, 2])
     neighbour, stranger = best.clone(), torch.tensor([5, 90, 20, 0, 3, 1, 0])
     neighbour[0] += 1
-    merit = torch.tensor([0.0, -0.1, -0.5], dtype=torch.float64)
+    merit = torch.tensor([0.0, -0.1, merit_of_the_stranger], dtype=torch.float64)
     chosen = select_diverse(space, torch.stack([best, neighbour, stranger]), merit, 2)
-    assert chosen.tolist() == [0, 2]
-
-
-def test_a_much_worse_stranger_is_not_preferred() -> None:
-    space = design_space(load_circuit("5t_opamp"))
-    best = torch.tensor([50, 50, 50, 2, 2, 2, 2])
-    neighbour, stranger = best.clone(), torch.tensor([5, 90, 20, 0, 3, 1, 0])
-    neighbour[0] += 1
-    merit = torch.tensor([0.0, -0.1, -9.0], dtype=torch.float64)
-    chosen = select_diverse(space, torch.stack([best, neighbour, stranger]), merit, 2)
-    assert chosen.tolist() == [0, 1]
+    assert chosen.tolist() == expected
