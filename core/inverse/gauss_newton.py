@@ -27,7 +27,7 @@ from core.inverse.tails import log_heavy, log_heavy_density
 SIGMA_FLOOR = 0.01
 BOUNDARY_WEIGHT = 30.0
 # An exact Jacobian every so many steps; secants in between.
-REFRESH = 4
+REFRESH = 6
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,41 @@ class Stretch:
     push: Tensor
 
 
+@dataclass(frozen=True)
+class Residuals:
+    """Residuals of n designs and what they change with; c requirements.
+
+    Attributes:
+        value: n x r: c requirements, objectives, validity, k balances, and c pushes where there
+            are any.
+        slope: n x r derivatives by their own quantity's mean; of the validity's by the log
+            validity, of a balance's by its excess.
+        by_sigma: n x c derivatives of the requirements' by the log of their sigma.
+    """
+
+    value: Tensor
+    slope: Tensor
+    by_sigma: Tensor
+
+    @property
+    def loss(self) -> Tensor:
+        """Sum of squares (n)."""
+        return self.value.square().sum(1)
+
+    def where(self, better: Tensor, other: Residuals) -> Residuals:
+        """Rows of this one where `better` (n), rows of the other elsewhere."""
+        pick = better[:, None]
+        return Residuals(
+            torch.where(pick, self.value, other.value),
+            torch.where(pick, self.slope, other.slope),
+            torch.where(pick, self.by_sigma, other.by_sigma),
+        )
+
+
 def residuals(
     problem: Problem, outcome: Outcome, excess: Tensor, stretch: Stretch | None = None
-) -> tuple[Tensor, Tensor]:
-    """Residuals (n x r) and their derivatives (n x r) by their own quantity's mean.
-
-    Order: c requirements, objectives, validity, k balances, and c pushes where `stretch` is given.
-    The derivative of the validity residual is by the log validity, of a balance by its excess.
-    """
+) -> Residuals:
+    """Residuals of n designs with this outcome and boundary excess (n x k)."""
     floor = max(SIGMA_FLOOR, problem.floor)
     margins = problem.margins(outcome)
     sigma = problem.judging_sigma(outcome, margins, floor)
@@ -60,8 +87,10 @@ def residuals(
     log_phi = log_heavy(t)
     base = torch.sqrt(-2.0 * log_phi + 1e-12)
     value = [root * base]
-    steepness = torch.exp(log_heavy_density(t) - log_phi)
-    slope = [-root * steepness / base * problem.sign / sigma]
+    steepness = root * torch.exp(log_heavy_density(t) - log_phi) / base
+    slope = [-steepness * problem.sign / sigma]
+    # Where sigma is bounded, nothing is gained by moving it.
+    by_sigma = torch.where(sigma == outcome.sigma[:, problem.column], steepness * t, 0.0)
 
     scale = problem.scale[problem.objective_column]
     pull = problem.objective_weight.sqrt()
@@ -79,20 +108,23 @@ def residuals(
         pushed = stretch.push > 0
         value.append(pushed * (stretch.push - problem.margins(outcome) / spread))
         slope.append(-pushed.double() * problem.sign / spread)
-    return torch.cat(value, 1), torch.cat(slope, 1)
+    return Residuals(torch.cat(value, 1), torch.cat(slope, 1), by_sigma)
 
 
-def jacobian(problem: Problem, at: Linearised, slope: Tensor, stretched: bool) -> Tensor:
-    """Jacobian (n x r x p) of the residuals from their own derivatives (n x r)."""
+def jacobian(problem: Problem, at: Linearised, found: Residuals) -> Tensor:
+    """Jacobian (n x r x p) of the residuals from their own derivatives."""
+    count = len(problem.requirements)
     parts = [
         at.mean_slopes[:, problem.column],
         at.mean_slopes[:, problem.objective_column],
         at.validity_slope[:, None],
         at.excess_slopes,
     ]
-    if stretched:
+    if sum(part.shape[1] for part in parts) < found.value.shape[1]:
         parts.append(at.mean_slopes[:, problem.column])
-    return slope[:, :, None] * torch.cat(parts, 1)
+    slopes = found.slope[:, :, None] * torch.cat(parts, 1)
+    slopes[:, :count] += found.by_sigma[:, :, None] * at.sigma_slopes[:, problem.column]
+    return slopes
 
 
 def solve(
@@ -125,23 +157,19 @@ def solve(
     """
     unit, damping = start.clone(), torch.full((len(start),), 1e-2, dtype=torch.float64)
     at = linearise(forward, space, region, unit)
-    value, slope = residuals(problem, at.outcome, at.excess, stretch)
-    loss = value.square().sum(1)
+    here = residuals(problem, at.outcome, at.excess, stretch)
     for iteration in range(1, iterations + 1):
-        steps = jacobian(problem, at, slope, stretch is not None) * movable
-        trial = _step(unit, steps, value, damping)
+        steps = jacobian(problem, at, here) * movable
+        trial = damped_step(unit, steps, here.value, damping)
         if iteration % REFRESH:
             there = at.moved(forward, space, region, trial, trial - unit)
         else:
             there = linearise(forward, space, region, trial)
-        value_there, slope_there = residuals(problem, there.outcome, there.excess, stretch)
-        loss_there = value_there.square().sum(1)
-        better = loss_there < loss
-        gain = torch.where(better, loss - loss_there, 0.0) / loss.clamp_min(1e-9)
+        found = residuals(problem, there.outcome, there.excess, stretch)
+        better = found.loss < here.loss
+        gain = torch.where(better, here.loss - found.loss, 0.0) / here.loss.clamp_min(1e-9)
         unit = torch.where(better[:, None], trial, unit)
-        value = torch.where(better[:, None], value_there, value)
-        slope = torch.where(better[:, None], slope_there, slope)
-        loss = torch.where(better, loss_there, loss)
+        here = found.where(better, here)
         # A rejected step still tells the slope along it.
         at = there.where(
             better, replace(at, slopes=there.slopes if iteration % REFRESH else at.slopes)
@@ -152,8 +180,15 @@ def solve(
     return unit, at
 
 
-def _step(unit: Tensor, steps: Tensor, value: Tensor, damping: Tensor) -> Tensor:
-    """One projected Levenberg-Marquardt step; coordinates that push at a bound are left out."""
+def damped_step(unit: Tensor, steps: Tensor, value: Tensor, damping: Tensor) -> Tensor:
+    """One projected Levenberg-Marquardt step; coordinates that push at a bound are left out.
+
+    Args:
+        unit: n x p unit coordinates.
+        steps: n x r x p Jacobian of the residuals; 0 where a coordinate may not move.
+        value: n x r residuals.
+        damping: n.
+    """
     gradient = torch.einsum("nrp,nr->np", steps, value)
     blocked = ((unit <= 0) & (gradient > 0)) | ((unit >= 1) & (gradient < 0))
     free = (~blocked).double()

@@ -109,13 +109,16 @@ def _rank(
     index = torch.minimum((centre[:, None] + moves).clamp_min(0), space.counts - 1)
     shift = space.unit_of(index.reshape(n * k, -1)).view(n, k, -1) - unit[:, None]
     mean = at.outcome.mean[:, None] + torch.einsum("nkp,nqp->nkq", shift, at.mean_slopes)
+    sigma = at.outcome.sigma[:, None] * torch.exp(
+        torch.einsum("nkp,nqp->nkq", shift, at.sigma_slopes).clamp(-1.0, 1.0)
+    )
     log_validity = torch.log(at.outcome.validity.clamp_min(1e-12))[:, None] + torch.einsum(
         "nkp,np->nk", shift, at.validity_slope
     )
     q = mean.shape[-1]
     guess = Outcome(
         mean.view(n * k, q),
-        at.outcome.sigma[:, None].expand(n, k, q).reshape(n * k, q),
+        sigma.view(n * k, q),
         torch.exp(log_validity.clamp_max(0.0)).view(n * k),
     )
     top = problem.merit(guess).view(n, k).topk(min(keep, k), dim=1).indices

@@ -7,12 +7,13 @@ simultaneous equations", 1965), at the price of a forward pass.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from core.inverse.forward import Forward, Outcome
+from core.inverse.forward import Forward, Outcome, join
 from core.inverse.region import KnownRegion
 from core.inverse.space import DesignSpace
 
@@ -24,7 +25,7 @@ class Linearised:
     Attributes:
         outcome: n x q means and sigmas, n validities.
         excess: n x k boundary excess.
-        slopes: n x (q + 1 + k) x p derivatives of means, log validity and excess.
+        slopes: n x (2 q + 1 + k) x p derivatives of means, log sigmas, log validity and excess.
     """
 
     outcome: Outcome
@@ -34,17 +35,26 @@ class Linearised:
     @property
     def mean_slopes(self) -> Tensor:
         """Derivatives of the means, n x q x p."""
-        return self.slopes[:, : self.outcome.mean.shape[1]]
+        return self.slopes[:, : self._count]
+
+    @property
+    def sigma_slopes(self) -> Tensor:
+        """Derivatives of the logs of the sigmas, n x q x p."""
+        return self.slopes[:, self._count : 2 * self._count]
 
     @property
     def validity_slope(self) -> Tensor:
         """Derivatives of the log validity, n x p."""
-        return self.slopes[:, self.outcome.mean.shape[1]]
+        return self.slopes[:, 2 * self._count]
 
     @property
     def excess_slopes(self) -> Tensor:
         """Derivatives of the excess, n x k x p."""
-        return self.slopes[:, self.outcome.mean.shape[1] + 1 :]
+        return self.slopes[:, 2 * self._count + 1 :]
+
+    @property
+    def _count(self) -> int:
+        return self.outcome.mean.shape[1]
 
     def moved(self, forward: Forward, space: DesignSpace, region: KnownRegion, unit: Tensor,
               step: Tensor) -> Linearised:  # fmt: skip
@@ -57,6 +67,10 @@ class Linearised:
         length = step.square().sum(1).clamp_min(1e-12)
         update = missed[:, :, None] * (step / length[:, None])[:, None, :]
         return Linearised(outcome, excess, self.slopes + update)
+
+    def rows(self, index: Tensor) -> Linearised:
+        """The linearisation at some of the designs."""
+        return Linearised(self.outcome.rows(index), self.excess[index], self.slopes[index])
 
     def where(self, better: Tensor, other: Linearised) -> Linearised:
         """Rows of this one where `better` (n), rows of the other elsewhere."""
@@ -73,6 +87,15 @@ class Linearised:
             pick(self.excess, other.excess),
             pick(self.slopes, other.slopes),
         )
+
+
+def join_linearised(parts: Sequence[Linearised]) -> Linearised:
+    """One linearisation of several, in order."""
+    return Linearised(
+        join([part.outcome for part in parts]),
+        torch.cat([part.excess for part in parts]),
+        torch.cat([part.slopes for part in parts]),
+    )
 
 
 def linearise(
@@ -92,4 +115,5 @@ def linearise(
 
 def _columns(outcome: Outcome, excess: Tensor) -> Tensor:
     log_validity = torch.log(outcome.validity.clamp_min(1e-12))
-    return torch.cat([outcome.mean, log_validity[:, None], excess], dim=1)
+    log_sigma = torch.log(outcome.sigma)
+    return torch.cat([outcome.mean, log_sigma, log_validity[:, None], excess], dim=1)

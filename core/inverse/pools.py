@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -9,10 +10,12 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from core.inverse.coarse_moves import best_of_combinations, coarse_moves
 from core.inverse.forward import Outcome, join
 from core.inverse.gauss_newton import solve
 from core.inverse.grid_search import repair, round_to_grid
 from core.inverse.library import Library, evaluate
+from core.inverse.linearisation import Linearised, join_linearised
 from core.inverse.problem import Problem, make_problem, physical
 from core.inverse.reference import ReferenceSettings, hinge_loss, solve_reference
 from core.inverse.space import DesignSpace, design_space
@@ -24,6 +27,9 @@ from core.inverse.workbench import Workbench
 # violation counts in quarters of the typical spread.
 HOPELESS = -200.0
 COMPROMISE_FLOOR = 0.25
+SURE = 0.8
+# Starts that follow from solutions are nearly there: few steps do.
+FOLLOWING = 5
 # Draws k sizings (k x d, physical) that are likely for metric values (m, physical).
 Sampler = Callable[[Tensor, int], Tensor]
 
@@ -36,12 +42,14 @@ class SearchSettings:
         starts: designs that the solver improves.
         samples: proposals of a generator, where one is given.
         iterations: most Gauss-Newton steps.
+        generations: most rounds of solving again one coarse step away from what was found.
         repair_rounds: most rounds of the search on the grid.
     """
 
     starts: int = 24
     samples: int = 256
-    iterations: int = 12
+    iterations: int = 10
+    generations: int = 3
     repair_rounds: int = 3
 
 
@@ -146,16 +154,7 @@ def _search_once(question: Question, extra: Tensor, settings: SearchSettings) ->
         index = torch.cat([index, extra])
         outcome = join([outcome, evaluate(bench.forward, space.designs(space.unit_of(extra)))])
     first = screen(space, problem, index, outcome, settings.starts)
-    fine = ~space.coarse
-    unit, at = solve(
-        bench.forward,
-        space,
-        bench.region,
-        problem,
-        space.unit_of(index[first]),
-        movable=fine if bool(fine.any()) else ~fine,
-        iterations=settings.iterations,
-    )
+    unit, at = _solutions(question, space.unit_of(index[first]), settings)
     corners = round_to_grid(space, problem, unit, at)
     flat = corners.reshape(-1, space.dimension)
     rounded = evaluate(bench.forward, space.designs(space.unit_of(flat)))
@@ -171,6 +170,44 @@ def _search_once(question: Question, extra: Tensor, settings: SearchSettings) ->
         problem.merit(everything),
         {"screened": len(index), "starts": len(first), "judged": len(repaired) + len(flat)},
     )
+
+
+def _solutions(
+    question: Question, begin: Tensor, settings: SearchSettings
+) -> tuple[Tensor, Linearised]:
+    """Solve from starts (n x p), and again from coarse steps beside the best, until it is sure.
+
+    Returns:
+        Unit coordinates (n x p) of the best solutions, and the linearisation there.
+    """
+    bench, space, problem = question.bench, question.space, question.problem
+    fine = ~space.coarse
+    mixed = bool(fine.any()) and not bool(fine.all())
+
+    def solved(start: Tensor, iterations: int) -> tuple[Tensor, Linearised]:
+        movable = fine if bool(fine.any()) else ~fine
+        return solve(
+            bench.forward,
+            space,
+            bench.region,
+            problem,
+            start,
+            movable=movable,
+            iterations=iterations,
+        )
+
+    unit, at = solved(begin, settings.iterations)
+    for _ in range(settings.generations if mixed else 0):
+        if float(problem.log_probability(at.outcome).max()) > math.log(SURE):
+            break
+        moved = coarse_moves(space, problem, unit, at, settings.starts)
+        if not len(moved):
+            break
+        there, at_there = solved(moved, FOLLOWING)
+        unit, at = torch.cat([unit, there]), join_linearised([at, at_there])
+        best = best_of_combinations(space, problem, unit, at, settings.starts)
+        unit, at = unit[best], at.rows(best)
+    return unit, at
 
 
 def search_reference(

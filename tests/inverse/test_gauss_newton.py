@@ -4,14 +4,23 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
-from core.inverse import Goal, GoalKind, Specification, Workbench
+from core.inverse import Goal, GoalKind, Specification, Workbench, prepare
 from core.inverse.forward import Outcome
-from core.inverse.gauss_newton import residuals, solve
+from core.inverse.gauss_newton import jacobian, residuals, solve
 from core.inverse.linearisation import linearise
 from core.inverse.pools import pose
 from core.inverse.tails import log_heavy, log_heavy_density
-from tests.inverse.textbook import K_N, LOAD
+from tests.inverse.textbook import K_N, LOAD, TextbookPredictor
+
+
+class SurerOfWideDevices(TextbookPredictor):
+    """The closed form, its sigmas falling with the square root of W1."""
+
+    def moments(self, designs: Tensor) -> tuple[Tensor, Tensor]:
+        mean, sigma = super().moments(designs)
+        return mean, sigma * torch.sqrt(10.0 / designs[:, :1])
 
 
 def gain_at_least(bench: Workbench, bound: float) -> Specification:
@@ -24,10 +33,8 @@ def test_half_the_squared_residuals_are_the_negative_merit(bench: Workbench) -> 
     problem = question.problem
     mean = bench.library.outcome.mean[:50]
     wide = Outcome(mean, torch.full_like(mean, 0.1), torch.ones(50, dtype=torch.float64))
-    value, _ = residuals(problem, wide, torch.zeros(50, 0, dtype=torch.float64))
-    assert 0.5 * value.square().sum(1) == pytest.approx(
-        -problem.merit(wide).numpy(), rel=1e-4, abs=1e-6
-    )
+    found = residuals(problem, wide, torch.zeros(50, 0, dtype=torch.float64))
+    assert 0.5 * found.loss == pytest.approx(-problem.merit(wide).numpy(), rel=1e-4, abs=1e-6)
 
 
 def test_the_jacobian_is_the_textbook_power_law(bench: Workbench) -> None:
@@ -41,6 +48,53 @@ def test_the_jacobian_is_the_textbook_power_law(bench: Workbench) -> None:
         column = space.free.index(name)
         slope = float(at.mean_slopes[0, ugf, column] / span[column])
         assert slope == pytest.approx(power, abs=1e-5)
+
+
+def test_the_jacobian_is_that_of_the_residuals_uncertainty_included() -> None:
+    """Against central differences, where sigma changes as fast as the mean does."""
+    bench = prepare(SurerOfWideDevices(), size=256)
+    space = bench.space
+    unit = torch.full((1, space.dimension), 0.4, dtype=torch.float64)
+    usual = 10.0 ** float(linearise(bench.forward, space, bench.region, unit).outcome.mean[0, 1])
+    problem = pose(bench, gain_at_least(bench, 1.01 * usual)).problem
+
+    def value(at: Tensor) -> Tensor:
+        here = linearise(bench.forward, space, bench.region, at)
+        return residuals(problem, here.outcome, here.excess).value[0, 0]
+
+    at = linearise(bench.forward, space, bench.region, unit)
+    exact = jacobian(problem, at, residuals(problem, at.outcome, at.excess))[0, 0]
+    for column, name in enumerate(space.free):
+        step = torch.zeros_like(unit)
+        step[0, column] = 1e-3
+        slope = float(value(unit + step) - value(unit - step)) / 2e-3
+        assert float(exact[column]) == pytest.approx(slope, rel=5e-3, abs=1e-2), name
+
+
+def test_the_solver_prefers_what_the_model_is_sure_of(bench: Workbench) -> None:
+    """A slew rate that only the current sets leaves W1 free: it goes where sigma is small."""
+    sure = prepare(SurerOfWideDevices(), size=256)
+    spec = Specification(
+        sure.forward.predictor.circuit, (Goal("slewrate_pos", GoalKind.RANGE, 0.99e7, 1.01e7),)
+    )
+    column = sure.space.free.index("w1")
+
+    def width(bench: Workbench) -> float:
+        question = pose(bench, spec)
+        start = torch.full((1, bench.space.dimension), 0.5, dtype=torch.float64)
+        unit, _ = solve(
+            bench.forward,
+            bench.space,
+            bench.region,
+            question.problem,
+            start,
+            movable=~bench.space.coarse,
+            iterations=10,
+        )
+        return float(unit[0, column])
+
+    assert width(bench) == pytest.approx(0.5, abs=0.02)
+    assert width(sure) > 0.6
 
 
 def test_the_solver_finds_the_width_that_the_formula_gives(bench: Workbench) -> None:
