@@ -143,6 +143,8 @@ def _until(
     )
     console.write_csv(campaign.table, flags["out"] / "campaign.csv")
     click.echo(f"{campaign.confirmed} designs confirmed with {len(campaign.table)} simulations")
+    if campaign.hopeless:
+        click.echo("Ended early: no design is left that has a chance to meet everything.")
     _say_rejections(campaign.rejections)
     confirmed = campaign.table[campaign.table["verdict"] == "PASS"]
     _write_confirmed(specification, confirmed, process, flags, "confirmed")

@@ -58,8 +58,19 @@ def test_the_budget_ends_a_campaign_that_cannot_succeed(
     assert len(pd.read_csv(tmp_path / "out" / "campaign.csv")) == 3
     said = capsys.readouterr().out
     assert "0 designs confirmed with 3 simulations" in said
+    assert "Ended early" not in said
     assert "Slew rate at least 1 kV/us cannot be met" in said
     assert not (tmp_path / "out" / "confirmed").exists()
+
+
+@pytest.mark.ngspice
+def test_a_campaign_without_a_chance_ends_early_and_says_so(
+    common: list[object], capsys: Said
+) -> None:
+    assert run(*common, "--y-target", "1e9,100,2e6,60,100", "--until", 1, "--budget", 50) == 0
+    said = capsys.readouterr().out
+    assert "0 designs confirmed with 5 simulations" in said
+    assert "Ended early" in said
 
 
 @pytest.mark.ngspice

@@ -20,6 +20,11 @@ from core.inverse.verify import PASS, Simulated, judge
 from core.inverse.workbench import Workbench
 from core.spice.gate import failure_categories
 
+# So many simulations are spent although the model sees no chance; it may be wrong. After them the
+# loop ends where all that are left would find something less often than that.
+PATIENCE = 5
+HOPE = 1e-3
+
 # Simulates designs (n x d): their quantities and why they fail.
 Oracle = Callable[[pd.DataFrame], Simulated]
 
@@ -34,12 +39,14 @@ class Campaign:
         confirmed: how many meet everything.
         rejections: how many circuits do not work, by reason.
         last: the last round's result.
+        hopeless: whether it ended early, because no design is left that has a chance.
     """
 
     table: pd.DataFrame
     confirmed: int
     rejections: Mapping[str, int]
     last: DesignResult
+    hopeless: bool = False
 
 
 def design_until(
@@ -57,6 +64,8 @@ def design_until(
     progress: Callable[[int, int], None] | None = None,
 ) -> Campaign:
     """Go on until `confirmed` designs are confirmed or `budget` simulations are spent.
+
+    It ends earlier where simulations have not shown the model wrong that sees no chance.
 
     Args:
         bench: the workbench of the predictor.
@@ -97,11 +106,14 @@ def design_until(
         found, spent = int((table["verdict"] == PASS).sum()), len(table)
         if progress is not None:
             progress(spent, budget)
-        if found >= confirmed or spent >= budget:
+        chance = float(result.candidates["probability"].max())
+        over = found >= confirmed or spent >= budget
+        hopeless = not over and spent >= PATIENCE and (budget - spent) * chance < HOPE
+        if over or hopeless:
             break
         learned = bench.learn(table)
     reasons = Counter(table["failure"].map(failure_categories).explode().dropna())
-    return Campaign(table, found, dict(reasons.most_common()), result)
+    return Campaign(table, found, dict(reasons.most_common()), result, hopeless)
 
 
 def _rows(specification: Specification, result: DesignResult, simulated: Simulated) -> pd.DataFrame:

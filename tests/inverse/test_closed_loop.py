@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pandas as pd
 import pytest
 import torch
@@ -15,7 +17,7 @@ from core.inverse import (
     design_until,
     judge,
 )
-from tests.inverse.textbook import textbook_metrics
+from tests.inverse.textbook import K_N, LOAD, textbook_metrics
 
 # Reality departs from the model by this share: much more than its sigma of 1 %.
 DEPARTURE = {"dc_gain": 0.93, "ugf": 1.05}
@@ -83,6 +85,25 @@ def test_failures_are_rejected_and_counted(bench: Workbench) -> None:
     campaign = design_until(bench, spec, lambda s: reality(s, circuit), budget=3)
     assert campaign.confirmed == 0
     assert campaign.rejections == {"tail source not saturated": 3}
+
+
+def test_what_cannot_be_met_is_given_up_after_a_few_simulations(bench: Workbench) -> None:
+    circuit = bench.forward.predictor.circuit
+    spec = Specification(circuit, (Goal("slewrate_pos", GoalKind.MIN, 1e9),))
+    campaign = design_until(bench, spec, lambda s: reality(s, circuit), budget=100)
+    assert campaign.hopeless
+    assert len(campaign.table) == 5
+
+
+def test_a_model_that_sees_no_chance_is_not_believed_at_once(bench: Workbench) -> None:
+    """In reality UGF is 5 % above what the model says, ten of its sigmas; then it has learned."""
+    circuit = bench.forward.predictor.circuit
+    widest, shortest, most = 45.0, 0.5, 2e-5
+    best = math.sqrt(K_N * widest / shortest * most) / (2.0 * math.pi * LOAD)
+    spec = Specification(circuit, (Goal("ugf", GoalKind.MIN, 1.03 * best),), {"w1": (1.0, widest)})
+    campaign = design_until(bench, spec, lambda s: reality(s, circuit), budget=100)
+    assert campaign.confirmed == 1
+    assert not campaign.hopeless
 
 
 def test_a_budget_below_one_is_refused(bench: Workbench) -> None:
