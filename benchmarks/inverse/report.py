@@ -118,7 +118,7 @@ def _needed(first: np.ndarray, level: float) -> float:
 
 
 def recognition(rows: pd.DataFrame) -> pd.DataFrame:
-    """Share of the specifications that are called infeasible, and with the conflict named."""
+    """Shares called infeasible, with the conflict named, and of offers that SPICE confirms."""
     table = []
     for (name, kind), part in rows.fillna({"kind": ""}).groupby(["set", "kind"]):
         table.append(
@@ -127,10 +127,15 @@ def recognition(rows: pd.DataFrame) -> pd.DataFrame:
                 "construction": kind,
                 "recognised": percent(int(part["recognised"].sum()), len(part)),
                 "named": percent(int(part["named"].sum()), len(part)),
+                "nearest value kept": _kept(part["kept"].dropna()),
                 "median s": f"{part['seconds'].median():.2f}",
             }
         )
     return pd.DataFrame(table)
+
+
+def _kept(kept: pd.Series) -> str:
+    return percent(int(kept.sum()), len(kept)) + f" of {len(kept)}" if len(kept) else ""
 
 
 def survival(rows: pd.DataFrame) -> pd.DataFrame:

@@ -24,18 +24,22 @@ ROWS = 12
 ITERATIONS = 10
 NEAR = 0.01  # of the typical spread
 NEAR_SIGMA = 0.5
+ROOM = 0.5  # Sigmas that a promise keeps on the safe side.
 
 
 @dataclass(frozen=True)
 class Limit:
-    """How far one requirement can be pushed, by the model's median.
+    """How far one requirement can be pushed.
 
     Attributes:
         requirement: the requirement.
-        alone: best value of its quantity while every other requirement is dropped.
-        together: best value while the others hold as well as they can.
+        alone: best value of its quantity while every other requirement is dropped, by the model's
+            median.
+        together: best value while the others hold as well as they can; half a sigma on the safe
+            side where there is a choice.
         possible: whether some design's 90 % interval reaches it, whatever the others.
         whole: best value among designs that no limits and ties hold back, whatever the others.
+        resolves: whether asking for ``together`` instead is enough, since all others hold then.
     """
 
     requirement: Requirement
@@ -43,6 +47,7 @@ class Limit:
     together: float
     possible: bool
     whole: float
+    resolves: bool
 
     @property
     def met_together(self) -> bool:
@@ -108,7 +113,8 @@ def assess(
         (problem.requirements[a].name, problem.requirements[b].name)
         for a, b in _unmet_pairs(problem, seen, possible)
     )
-    sentences = _sentences(space, limits, pairs, best)
+    compromise = _compromise(bench, problem, seen, volts)
+    sentences = _sentences(space, limits, pairs, compromise, best)
     return Feasibility(best, difficulty, False, limits, pairs, sentences)
 
 
@@ -194,21 +200,26 @@ def _limits(
     """Best value of each requirement's quantity, alone and with the others nearly kept."""
     working, anywhere = _working(seen), _working(join([seen, bench.library.outcome]))
     margins, margins_anywhere = problem.margins(working), problem.margins(anywhere)
+    scale, sigma = problem.scale[problem.column], working.sigma[:, problem.column]
+    hair = torch.minimum(NEAR * scale, NEAR_SIGMA * sigma)
     # A hair of violation is the solver's tolerance, not a conflict; but what is known precisely
     # (supply current, area) has to hold precisely.
-    scale = problem.scale[problem.column]
-    hair = torch.minimum(NEAR * scale, NEAR_SIGMA * working.sigma[:, problem.column])
-    short = torch.relu(-margins - hair) / scale * possible
+    short = torch.relu(-margins - hair) / scale
+    safe = margins - ROOM * sigma
     limits = []
     for k, requirement in enumerate(problem.requirements):
-        others = short.square().sum(1) - short[:, k].square()
-        eligible = others <= others.min() + 1e-9
-        best_together = torch.where(eligible, margins[:, k], -torch.inf).argmax()
-        column = int(problem.column[k])
+        others = torch.arange(len(problem.requirements)) != k
+        surely = (safe[:, others] >= -1e-9).all(1)
+        room = ROOM if bool(surely.any()) else 0.0
+        missed = (short * possible)[:, others].square().sum(1)
+        eligible = surely if room else missed <= missed.min() + 1e-9
+        pushed = margins[:, k] - room * sigma[:, k]
+        best_together = int(torch.where(eligible, pushed, -torch.inf).argmax())
+        column, sign = int(problem.column[k]), float(problem.sign[k])
         values = torch.stack(
             [
                 working.mean[margins[:, k].argmax(), column],
-                working.mean[best_together, column],
+                working.mean[best_together, column] - sign * room * sigma[best_together, k],
                 anywhere.mean[margins_anywhere[:, k].argmax(), column],
             ]
         )
@@ -216,7 +227,8 @@ def _limits(
         factor = volts if requirement.quantity == POWER else 1.0
         circuit = bench.forward.predictor.circuit
         alone, together, whole = (factor * physical(circuit, name, values)).tolist()
-        limits.append(Limit(requirement, alone, together, bool(possible[k]), whole))
+        resolves = not bool(short[best_together, others].any())
+        limits.append(Limit(requirement, alone, together, bool(possible[k]), whole, bool(resolves)))
     return tuple(limits)
 
 
@@ -226,7 +238,11 @@ def _working(seen: Outcome) -> Outcome:
 
 
 def _sentences(
-    space: DesignSpace, limits: tuple[Limit, ...], pairs: tuple[tuple[str, str], ...], best: float
+    space: DesignSpace,
+    limits: tuple[Limit, ...],
+    pairs: tuple[tuple[str, str], ...],
+    compromise: list[str],
+    best: float,
 ) -> tuple[str, ...]:
     circuit = space.circuit
     by_name = {limit.requirement.name: limit for limit in limits}
@@ -234,23 +250,45 @@ def _sentences(
     found = [_alone_sentence(circuit, limit, within) for limit in limits if not limit.possible]
     for first, second in pairs:
         one, other = by_name[first], by_name[second]
+        ways = [_reach(circuit, limit) for limit in (one, other) if limit.resolves]
         found.append(
             f"{one.requirement.text(circuit)} conflicts with {other.requirement.text(circuit)}"
-            f"{within}: with all else kept, {_reach(circuit, one)}, or {_reach(circuit, other)}."
+            f"{within}{': with all else kept, ' if ways else ''}{', or '.join(ways)}."
         )
     if not found:
         found += [
             f"{limit.requirement.text(circuit)} cannot be met together with the others{within}: "
             f"{_reach(circuit, limit)} while they hold."
             for limit in limits
-            if not limit.met_together
+            if limit.resolves and not limit.met_together
         ]
+    if not found and compromise:
+        found.append(
+            f"No single requirement is in the way{within}; the best compromise found gives "
+            f"{', '.join(compromise)}."
+        )
     if not found:
         found.append(
             "Every requirement can be met, but hardly all at once with certainty: the best design "
             f"found meets everything with probability {best:.2g}."
         )
     return tuple(found)
+
+
+def _compromise(bench: Workbench, problem: Problem, seen: Outcome, volts: float) -> list[str]:
+    """What the design that misses least, in typical spreads, has where it misses."""
+    working, circuit = _working(seen), bench.forward.predictor.circuit
+    missed = torch.relu(-problem.margins(working)) / problem.scale[problem.column]
+    best = int((problem.weight * missed.square()).sum(1).argmin())
+    parts = []
+    for k, requirement in enumerate(problem.requirements):
+        if float(missed[best, k]) > NEAR:
+            name = SUPPLY_CURRENT if requirement.quantity == POWER else requirement.quantity
+            value = float(physical(circuit, name, working.mean[best, int(problem.column[k])]))
+            label, unit = label_and_unit(circuit, requirement.quantity)
+            value *= volts if requirement.quantity == POWER else 1.0
+            parts.append(f"{label} {engineering(value, unit)}")
+    return parts
 
 
 def _alone_sentence(circuit: Circuit, limit: Limit, within: str) -> str:
@@ -267,7 +305,8 @@ def _alone_sentence(circuit: Circuit, limit: Limit, within: str) -> str:
     alone, together, whole = (
         engineering(value, unit) for value in (limit.alone, limit.together, limit.whole)
     )
-    best = f"{alone} on its own, {by}, and {together} with the other requirements kept"
+    kept = "the other requirements kept" if limit.resolves else "the others kept where possible"
+    best = f"{alone} on its own, {by}, and {together} with {kept}"
     text = (
         f"{requirement.text(circuit)} cannot be met by any design{within or ' of this circuit'}: "
         f"the best is {f'{alone}, {by}' if alone == together else best}."

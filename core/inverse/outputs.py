@@ -73,6 +73,7 @@ def report(result: DesignResult, verification: Verification | None = None) -> di
                     "bound": limit.requirement.bound,
                     "alone": limit.alone,
                     "together": limit.together,
+                    "resolves": limit.resolves,
                     "without_limits": limit.whole,
                 }
                 for limit in feasibility.limits

@@ -152,6 +152,28 @@ def test_two_requirements_that_exclude_each_other_are_named_together(bench: Work
     assert "conflicts with" in result.conflicts[0]
 
 
+def test_only_a_requirement_whose_relaxing_is_enough_is_offered(bench: Workbench) -> None:
+    """UGF beyond any reach together with a conflict of others: no one value mends that."""
+    circuit = bench.forward.predictor.circuit
+    conflict = (Goal("slewrate_pos", GoalKind.MIN, 19e6), Goal("dc_gain", GoalKind.MIN, 500.0))
+    alone = design(bench, Specification(circuit, conflict)).feasibility
+    assert [limit.resolves for limit in alone.limits] == [True, True]
+    ugf = Goal("ugf", GoalKind.MIN, 1e9)
+    found = design(bench, Specification(circuit, (*conflict, ugf))).feasibility
+    assert not any(limit.resolves for limit in found.limits)
+    assert "kept" not in found.sentences[-1]
+
+
+def test_the_nearest_value_that_is_offered_can_be_had(bench: Workbench) -> None:
+    circuit = bench.forward.predictor.circuit
+    slew, gain = Goal("slewrate_pos", GoalKind.MIN, 19e6), Goal("dc_gain", GoalKind.MIN, 500.0)
+    limit = design(bench, Specification(circuit, (slew, gain))).feasibility.limits[1]
+    relaxed_gain = Goal("dc_gain", GoalKind.MIN, limit.together)
+    again = design(bench, Specification(circuit, (slew, relaxed_gain)))
+    assert again.feasibility.feasible
+    assert again.candidates["probability"].iloc[0] > 0.5
+
+
 def test_the_reference_method_solves_an_easy_specification(bench: Workbench) -> None:
     circuit = bench.forward.predictor.circuit
     spec = specification_from_flags(circuit, "5e6,100,1e7,60,1000")
