@@ -47,6 +47,7 @@ ABLATIONS = {
     "no network": slow(ours.closed_loop(network=False), seeds=1),
     "no boundary": slow(ours.closed_loop(ours.without_boundary), seeds=1),
     "no uncertainty": slow(ours.closed_loop(ours.without_uncertainty), seeds=1),
+    "no coarse steps": slow(ours.closed_loop(settings=SearchSettings(generations=0)), seeds=1),
     "no repair": slow(ours.closed_loop(settings=SearchSettings(repair_rounds=0)), seeds=1),
     "no loop": slow(ours.ranked, seeds=1),
 }
