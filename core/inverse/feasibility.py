@@ -20,11 +20,11 @@ from core.inverse.workbench import Workbench
 from core.units import engineering
 
 OPTIMISM = 1.645
+ROOM = 1.0  # Sigmas that an offer stays on the safe side.
 ROWS = 12
 ITERATIONS = 10
 NEAR = 0.01  # of the typical spread
 NEAR_SIGMA = 0.5
-ROOM = 0.5  # Sigmas that a promise keeps on the safe side.
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Limit:
         requirement: the requirement.
         alone: best value of its quantity while every other requirement is dropped, by the model's
             median.
-        together: best value while the others hold as well as they can; half a sigma on the safe
-            side where there is a choice.
+        together: best value while the others hold as well as they can; one sigma on the
+            safe side where there is a choice.
         possible: whether some design's 90 % interval reaches it, whatever the others.
         whole: best value among designs that no limits and ties hold back, whatever the others.
         resolves: whether asking for ``together`` instead is enough, since all others hold then.
