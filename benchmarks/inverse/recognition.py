@@ -11,7 +11,7 @@ from core.inverse import Goal, Specification, design, design_until, mdn_sampler
 from core.inverse.feasibility import Feasibility, Limit
 
 RECOGNITION = ("recognise",)
-PROMISE_BUDGET = 10
+PROMISE_BUDGET = 3
 
 
 def recognition_cell(bench: Bench, spec: FrozenSpec) -> dict[str, Any]:
