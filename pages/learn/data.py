@@ -34,6 +34,7 @@ from pages.shell.widgets import (
     faults_shown,
     needed_dataset,
     show_fault,
+    theme,
 )
 
 SECONDS_A_DESIGN = 0.03  # of ngspice on one core
@@ -221,7 +222,7 @@ def correlations(dataset: DataSet) -> None:
     shown = quantities(dataset.circuit)
     st.caption("Spearman's rank correlation of each metric with each variable and metric.")
     st.plotly_chart(
-        relations.correlation_map(matrix, [shown[name].label for name in matrix.columns]),
+        relations.correlation_map(matrix, [shown[name].label for name in matrix.columns], theme()),
         config=CHART,
         key="data_correlation_map",
         alt=f"Rank correlations, {which}",

@@ -19,7 +19,7 @@ from pages.shell import loaders
 from pages.shell.learning_curve import learning_curve_tab
 from pages.shell.loaders import HeldOut
 from pages.shell.selection import Selection, current
-from pages.shell.widgets import CHART, chart_columns, needed_run, show_fault
+from pages.shell.widgets import CHART, chart_columns, needed_run, show_fault, theme
 
 MODEL_HELP = (
     "ensemble: all members fused. align: A's network tuned on B. target_only: the same network "
@@ -270,7 +270,10 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     table = table.loc[selection.circuit.metric_names]
     st.plotly_chart(
         elasticity_map(
-            table, [shown[n].label for n in table.index], [shown[n].label for n in names]
+            table,
+            [shown[n].label for n in table.index],
+            [shown[n].label for n in names],
+            theme(),
         ),
         config=CHART,
         key="ensemble_sensitivity",
@@ -281,7 +284,10 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     effects = loaders.importance(selection.run)
     st.plotly_chart(
         importance_map(
-            effects, [shown[n].label for n in effects.index], [shown[n].label for n in names]
+            effects,
+            [shown[n].label for n in effects.index],
+            [shown[n].label for n in names],
+            theme(),
         ),
         config=CHART,
         key="ensemble_importance",

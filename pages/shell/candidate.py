@@ -18,9 +18,7 @@ from core.inverse import DesignResult, report
 from core.inverse.link import specification_to_text
 from core.spice import Simulation, load_process, pdk_netlist
 from pages.shell import library_panel, loaders, spice
-from pages.shell.widgets import show_fault
-
-INK = {"light": "#334155", "dark": "#CBD5E1"}
+from pages.shell.widgets import INK, show_fault, theme
 
 
 def simulated_values(found: Simulation, candidate: pd.Series, supply: float) -> dict[str, float]:
@@ -60,7 +58,7 @@ def detail(result: DesignResult, number: int, process: str) -> None:
     left, right = st.columns([1, 1.7], gap="medium")
     with left:
         st.markdown(f"**Candidate {number + 1}** · W/L in um")
-        drawing = schematic(circuit, sizes, colour=INK[st.context.theme.type or "light"])
+        drawing = schematic(circuit, sizes, colour=INK[theme()])
         if drawing:
             st.image(drawing, width="stretch", alt=f"Schematic of candidate {number + 1}")
         else:

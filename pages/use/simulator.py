@@ -11,9 +11,8 @@ from core.figures.sweep import sweep_chart, sweep_designs
 from core.figures.tables import metric_rows
 from core.spice import Simulation, load_process, process_names
 from pages.shell import spice
-from pages.shell.candidate import INK
 from pages.shell.selection import Selection, current
-from pages.shell.widgets import CHART, empty_state, show_fault
+from pages.shell.widgets import CHART, INK, empty_state, show_fault, theme
 
 DEFAULT_PAIR = ("sky130", "gf180mcu")
 STATE = "simulator_design"
@@ -167,7 +166,7 @@ def workspace(selection: Selection) -> None:
     with left, st.container(border=True):
         st.subheader("Sizes", anchor=False)
         sizes = sizes_panel(selection)
-        drawing = schematic(selection.circuit, sizes, colour=INK[st.context.theme.type or "light"])
+        drawing = schematic(selection.circuit, sizes, colour=INK[theme()])
         if drawing:
             st.image(drawing, width="stretch", alt="Schematic with its sizes")
     with right:
