@@ -17,7 +17,7 @@ from core.figures.schematic import schematic
 from core.inverse import DesignResult, report
 from core.inverse.link import specification_to_text
 from core.spice import Simulation, load_process, pdk_netlist
-from pages.shell import library_panel, loaders, spice
+from pages.shell import contribution, library_panel, loaders, spice
 from pages.shell.widgets import INK, show_fault, theme
 
 
@@ -31,16 +31,33 @@ def simulated_values(found: Simulation, candidate: pd.Series, supply: float) -> 
     }
 
 
+def verified_sizes(circuit_id: str, process: str) -> list[dict[str, float]]:
+    """Return the sizes that were verified in a process so far; the list may be added to."""
+    everything = st.session_state.setdefault("design_verified", {})
+    known: list[dict[str, float]] = everything.setdefault((circuit_id, process), [])
+    return known
+
+
+def verified_designs(circuit_id: str, process: str) -> pd.DataFrame:
+    """Return what was verified so far as rows of a data set: sizes and what SPICE said."""
+    rows = []
+    for sizes in verified_sizes(circuit_id, process):
+        found = spice.simulation(circuit_id, process, sizes)
+        told = {"supply_current": found.supply_current, "failure": found.failure}
+        rows.append({**sizes, **found.metrics, **told})
+    return pd.DataFrame(rows)
+
+
 def confirmed(
     result: DesignResult, candidate: pd.Series, process: str, verify: bool
 ) -> Simulation | None:
     """Simulate a candidate when it is asked for; return what SPICE says once it was."""
     circuit = result.specification.circuit
     sizes = {name: float(candidate[name]) for name in circuit.variable_names}
-    marker = (circuit.id, process, tuple(sizes.items()))
-    if verify:
-        st.session_state["design_verified"] = marker
-    if st.session_state.get("design_verified") != marker:
+    known = verified_sizes(circuit.id, process)
+    if verify and sizes not in known:
+        known.append(sizes)
+    if sizes not in known:
         return None
     try:
         with st.spinner("Simulating"):
@@ -50,7 +67,7 @@ def confirmed(
         return None
 
 
-def detail(result: DesignResult, number: int, process: str) -> None:
+def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
     """Show one candidate: schematic, predicted and simulated values beside the specs."""
     circuit = result.specification.circuit
     candidate = result.candidates.iloc[number]
@@ -81,6 +98,9 @@ def detail(result: DesignResult, number: int, process: str) -> None:
             downloads(result, number, process, simulated)
             text = specification_to_text(result.specification)
             library_panel.save_button(circuit, candidate, text, simulated or {}, process)
+            if found is not None:
+                verified = verified_designs(circuit.id, process)
+                contribution.add_button(circuit, run, process, verified)
         with slot:
             sheet = pictures.spec_sheet(result.specification, candidate, simulated)
             verdicts = [column for column in sheet.columns if column.startswith("Verdict")]

@@ -244,7 +244,7 @@ def outcome(run: Path, panel: SpecPanel, choices: Choices) -> None:
     guidance(result, run, model, choices.supply)
     number = candidate_table(result)
     bodies = (
-        lambda: candidate.detail(result, number, process),
+        lambda: candidate.detail(result, number, process, run),
         lambda: candidate.what_if(result, number, run, model),
         lambda: signed_off(sign_off.corners, result, number, process),
         lambda: signed_off(sign_off.monte_carlo, result, number, process),
