@@ -94,10 +94,16 @@ def _add(
             shutil.rmtree(copy)
         show_fault(error, "Nothing was added")
         return
+    if copy is not None and not added.added:
+        shutil.rmtree(copy)
+        name = ""
     st.session_state[DONE] = (name, _sentence(added, name))
+    st.rerun()  # The new data set is offered above, too.
 
 
 def _sentence(added: Addition, name: str) -> str:
+    if not name:
+        return "Nothing to add: these designs are among the run's data already."
     parts = [f"{added.added} added to the B rows of **{name}**"]
     parts += [f"{added.repeated} there already"] if added.repeated else []
     if added.left_out:
@@ -109,8 +115,15 @@ def _say_what_was_added() -> None:
     if DONE not in st.session_state:
         return
     name, sentence = st.session_state[DONE]
+    if not name:
+        st.info(sentence, icon=":material/info:")
+        return
     st.success(sentence, icon=":material/check:")
-    st.caption("Models learn of them in the next training; earlier runs stay as they were.")
-    if st.button("Train on them", key="design_add_train", icon=":material/model_training:"):
+    if st.button(
+        "Train on them",
+        key="design_add_train",
+        icon=":material/model_training:",
+        help="Models learn of them in the next training; earlier runs stay as they were.",
+    ):
         st.session_state[FRESH_DATA] = name
         st.switch_page("pages/learn/training.py")
