@@ -292,7 +292,12 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
     curves(stores, main)
     log = st.expander("Log", key="training_log_lines", on_change="rerun")
     if log.open:
-        log.code(jobs.read_log(store) or "Nothing printed yet.", language=None, height=260)
+        said = jobs.read_log(store)
+        if said:
+            log.code(said, language=None, height=260)
+        else:
+            ended = status.state.is_finished()
+            log.caption("This run keeps no log." if ended else "Nothing printed yet.")
     was_active = st.session_state.get("training_active", False)
     st.session_state["training_active"] = not status.state.is_finished()
     if was_active and status.state.is_finished():

@@ -19,6 +19,7 @@ from core.data import (
 )
 from core.ensemble import Prediction, Predictor, load_predictor, model_names
 from core.ensemble.importance import total_effects
+from core.errors import CrossfabError
 from core.figures.accuracy import standardised_residuals
 from core.inverse import Workbench, mdn_sampler, prepare
 from core.inverse.pools import Sampler
@@ -34,6 +35,18 @@ def dataset(folder: Path, circuit_id: str) -> DataSet:
 @st.cache_resource(max_entries=6, show_spinner="Reading the data set")
 def _dataset(folder: str, circuit_id: str, version: tuple[int, int]) -> DataSet:
     return load_dataset(Path(folder), load_circuit(circuit_id))
+
+
+def first_sizes(folder: Path, circuit_id: str) -> dict[str, float]:
+    """Return a design to start from: the median of B's working ones, else the grid's middle."""
+    circuit = load_circuit(circuit_id)
+    try:
+        table = dataset(folder, circuit_id).target
+    except CrossfabError:
+        table = None
+    if table is None or not table.valid.any():
+        return {v.name: float(v.grid[len(v.grid) // 2]) for v in circuit.variables}
+    return {str(name): float(value) for name, value in table.median_design(circuit).items()}
 
 
 def drift(folder: Path, circuit_id: str) -> pd.DataFrame:
