@@ -140,7 +140,8 @@ def lag(page: Page, base: str, workspace: Path) -> float:
             appeared = time.perf_counter()
             while time.perf_counter() - appeared < 10:
                 text = page.get_by_test_id("stMain").inner_text()
-                if told in text or _told(run) in text:
+                newest = _told(run)
+                if not newest or told in text or newest in text:
                     break
             worst, shown = max(worst, time.perf_counter() - appeared), told
     jobs.cancel(run)
@@ -148,8 +149,9 @@ def lag(page: Page, base: str, workspace: Path) -> float:
 
 
 def _told(run: RunStore) -> str:
-    epochs = [event for event in run.events() if event["kind"] == "epoch"]
-    return f"{epochs[-1]['epoch']}/{epochs[-1]['epochs']}" if epochs else ""
+    """Return the epoch that a page should show; an empty text between two stages."""
+    last = [event for event in run.events() if event["kind"] in ("epoch", "stage")][-1:]
+    return next((f"{e['epoch']}/{e['epochs']}" for e in last if e["kind"] == "epoch"), "")
 
 
 def crowd(browser: Browser, base: str, count: int) -> tuple[int, float]:

@@ -32,6 +32,11 @@ class DomainTable:
     def __len__(self) -> int:
         return len(self.designs)
 
+    def median_design(self, circuit: Circuit) -> pd.Series:
+        """Return the median of each variable over the working designs, on the circuit's grid."""
+        median = self.designs[self.valid].median().to_frame().T
+        return circuit.snap(median).iloc[0]
+
     def rows(self, positions: np.ndarray) -> DomainTable:
         """Return the rows at these positions, renumbered from 0."""
         return DomainTable(

@@ -61,6 +61,27 @@ def store_upload(files: Mapping[str, bytes], circuit: Circuit, root: Path, name:
     return load_dataset(root / name, circuit)
 
 
+def copy_dataset(source: Path, circuit: Circuit, root: Path, name: str) -> Path:
+    """Keep a copy of a data set as ``root/name``, as if it had been uploaded.
+
+    Args:
+        source: folder of the data set, such as a bundled one.
+        circuit: whose data they are.
+        root: folder of the data sets of this circuit.
+        name: of the copy.
+
+    Returns:
+        The folder of the copy.
+
+    Raises:
+        InputError: as ``store_upload`` does; nothing is kept then.
+    """
+    names = (*PLACES, DESCRIPTION)
+    files = {path.name: path.read_bytes() for path in source.rglob("*") if path.name in names}
+    store_upload(files, circuit, root, name)
+    return root / name
+
+
 def template(circuit: Circuit) -> bytes:
     """Return a zip of the four files with their columns and one example row each."""
     design = {v.name: [f"{v.grid[len(v.grid) // 2]:g}"] for v in circuit.variables}

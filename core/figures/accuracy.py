@@ -15,6 +15,8 @@ from core.ensemble import Predictor
 from core.figures import style
 from core.figures.quantity import Quantity
 
+LAST_TICK = {"l": 8, "r": 24, "t": 8, "b": 8}  # px; the label at the end of the axis needs room
+
 
 @torch.no_grad()
 def standardised_residuals(predictor: Predictor, table: DomainTable) -> pd.DataFrame:
@@ -153,7 +155,7 @@ def reliability(z: Mapping[str, ArrayLike], *, height: int = 300) -> go.Figure:
             line={"color": colour, "width": 1.8},
             hovertemplate=f"{label}<br>nominal %{{x:.0f}} %, found %{{y:.0f}} %<extra></extra>",
         )
-    style.laid_out(figure, height)
+    style.laid_out(figure, height, margin=LAST_TICK)
     figure.update_xaxes(title_text="Nominal level", ticksuffix=" %", range=[0, 100])
     figure.update_yaxes(title_text="Found inside", ticksuffix=" %", range=[0, 100])
     return figure
@@ -176,7 +178,7 @@ def fusion_weights(weights: pd.DataFrame, *, height: int = 240) -> go.Figure:
             marker_color=style.MEMBERS.get(str(member), style.MUTED),
             hovertemplate=f"{member}: %{{x:.1f}} %<extra></extra>",
         )
-    style.laid_out(figure, height, barmode="stack", bargap=0.35)
+    style.laid_out(figure, height, barmode="stack", bargap=0.35, margin=LAST_TICK)
     figure.update_xaxes(ticksuffix=" %", range=[0, 100])
     figure.update_yaxes(autorange="reversed")
     return figure

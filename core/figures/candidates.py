@@ -17,6 +17,8 @@ from core.figures.quantity import Quantity, quantities
 from core.inverse import Goal, GoalKind, Requirement, Specification, Workbench
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
+VIEWS = ("Metrics", "Sizes", "Cost and trust", "All")
+KNOWN = "data"  # a candidate that was simulated before
 PASS_PREDICTED, FAIL_PREDICTED = "PASS*", "FAIL*"
 FADED = f"color: {style.MUTED}; opacity: 0.5"  # CSS of what is greyed out
 
@@ -48,7 +50,10 @@ def predicted_row(
 
 
 def candidates_view(candidates: pd.DataFrame, specification: Specification) -> pd.DataFrame:
-    """Return the sortable table: number, chance, verdict, worst spec, metrics, sizes, trust."""
+    """Return the sortable table: number, chance, verdict, worst spec, metrics, sizes, trust.
+
+    ``From`` says whether a design is one of the data, simulated before, or new.
+    """
     circuit = specification.circuit
     shown = quantities(circuit)
     chance = candidates["probability"]
@@ -65,7 +70,22 @@ def candidates_view(candidates: pd.DataFrame, specification: Specification) -> p
         head, values = scaled_column(shown[name], candidates[name])
         columns[head] = values
     columns["Distance"] = candidates["trust_distance"]
+    columns["From"] = np.where(candidates["known"], KNOWN, "new")
     return pd.DataFrame(columns, index=candidates.index)
+
+
+def view_columns(view: pd.DataFrame, circuit: Circuit) -> dict[str, list[str]]:
+    """Return which columns of the sortable table are seen together, by name of the choice."""
+    numbers = [head for head in view.columns if "[" in head]
+    metrics, derived = len(circuit.metric_names), len(circuit.metric_names) + 2
+    first = ["#", "P(all)", "Predicted", "Least sure of"]
+    columns = (
+        [*first, *numbers[:metrics]],
+        ["#", *numbers[derived:]],
+        [*first, *numbers[metrics:derived], "Distance", "From"],
+        list(view.columns),
+    )
+    return dict(zip(VIEWS, columns, strict=True))
 
 
 def goal_text(goal: Goal, quantity: Quantity) -> str:
@@ -183,10 +203,16 @@ def trade_off(
     names: tuple[str, str],
     height: int = 360,
 ) -> go.Figure:
-    """Draw candidates over the known designs of B in two metrics, with the specs as lines."""
-    shown = quantities(specification.circuit)
+    """Draw candidates over the known designs of B in two metrics, with the specs as lines.
+
+    Supply current and gate area are as good as metrics.
+    """
+    circuit = specification.circuit
+    shown = quantities(circuit)
     x, y = shown[names[0]], shown[names[1]]
-    working = known.metrics[known.valid]
+    area = circuit.gate_area(known.designs)
+    everything = known.metrics.assign(supply_current=known.supply_current, gate_area=area)
+    working = everything[known.valid]
     figure = go.Figure()
     figure.add_scatter(
         x=x.shown(working[x.name]).astype("f4"),

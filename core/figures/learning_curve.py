@@ -11,12 +11,15 @@ from core.figures.quantity import Quantity
 NAMES = {"align": "transfer from A", "target_only": "from scratch on B"}
 
 
-def learning_curve_chart(table: pd.DataFrame, quantity: Quantity, height: int = 360) -> go.Figure:
+def learning_curve_chart(
+    table: pd.DataFrame, quantity: Quantity, own: float, height: int = 360
+) -> go.Figure:
     """Draw the median relative error of one metric over the rows of B, both on log axes.
 
     Args:
         table: as ``core.training.learning_curve`` makes it.
         quantity: the metric.
+        own: median relative error of the run itself, drawn as a line.
         height: of the figure in px.
     """
     part = table[table["metric"] == quantity.name]
@@ -31,12 +34,20 @@ def learning_curve_chart(table: pd.DataFrame, quantity: Quantity, height: int = 
             line={"color": style.MEMBERS[model], "width": 2},
             hovertemplate=f"{name}<br>%{{x}} simulations<br>%{{y:.3g}} %<extra></extra>",
         )
-    style.laid_out(figure, height)
     rows = sorted(part["rows"].unique())
+    figure.add_scatter(
+        x=[rows[0], rows[-1]],
+        y=[100 * own] * 2,
+        mode="lines",
+        name=f"this run: {100 * own:.2g} %",
+        line={"color": style.CANDIDATE, "width": 1.5, "dash": "dash"},
+        hoverinfo="skip",
+    )
+    style.laid_out(figure, height)
     figure.update_xaxes(
         type="log", title_text="Simulations of B", tickvals=rows, ticktext=[str(n) for n in rows]
     )
-    figure.update_yaxes(type="log", title_text=f"Median error of {quantity.label} [%]", dtick=1)
+    figure.update_yaxes(type="log", title_text=f"Median error of {quantity.label} [%]", dtick="D2")
     return figure
 
 

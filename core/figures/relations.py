@@ -12,6 +12,7 @@ import plotly.graph_objects as go
 
 from core.data import DomainTable
 from core.figures import style
+from core.figures.cells import NOTHING, CellColours, cell_map
 from core.figures.quantity import Quantity
 
 
@@ -21,37 +22,29 @@ def rank_correlation(table: DomainTable) -> pd.DataFrame:
     return joined.corr(method="spearman")
 
 
-def correlation_map(matrix: pd.DataFrame, labels: Sequence[str], height: int = 380) -> go.Figure:
+def correlation_map(
+    matrix: pd.DataFrame, labels: Sequence[str], theme: str, height: int = 380
+) -> go.Figure:
     """Draw correlations of metrics (rows) with all columns, -1 blue to 1 red.
 
     Args:
         matrix: rows of metrics, columns of variables and metrics; -2 to 2 for differences.
         labels: the columns' labels; the last ones are those of the rows.
+        theme: ``light`` or ``dark``.
         height: of the figure in px.
     """
-    values = matrix.to_numpy(dtype=float)
-    rows = list(labels[-len(matrix) :])
-    figure = go.Figure(
-        go.Heatmap(
-            z=np.round(values, 3),
-            zmin=-1,
-            zmax=1,
-            colorscale=[[0, style.A], [0.5, "rgba(133,147,166,0.06)"], [1, style.B]],
-            customdata=np.broadcast_to(np.array(labels), values.shape),
-            text=np.broadcast_to(np.array(rows)[:, None], values.shape),
-            xgap=1,
-            ygap=1,
-            showscale=False,
-            hovertemplate="%{text} and %{customdata}: %{z:.2f}<extra></extra>",
-        )
+    stops = ((0.0, (style.A, 1.0)), (0.5, NOTHING), (1.0, (style.B, 1.0)))
+    return cell_map(
+        np.round(matrix.to_numpy(dtype=float), 3),
+        CellColours(-1.0, 1.0, stops),
+        list(labels[-len(matrix) :]),
+        labels,
+        form="%.2f",
+        hover="%{text} and %{customdata}: %{z:.2f}",
+        theme=theme,
+        height=height,
+        least=0.05,
     )
-    figure.add_trace(style.cell_texts(np.where(np.abs(values) < 0.05, np.nan, values), "%.2f", 0.5))
-    style.laid_out(figure, height)
-    figure.update_xaxes(showgrid=False, tickvals=list(range(len(labels))), ticktext=list(labels))
-    figure.update_yaxes(
-        showgrid=False, autorange="reversed", tickvals=list(range(len(rows))), ticktext=rows
-    )
-    return figure
 
 
 def scatter_table(

@@ -175,8 +175,8 @@ DRAWINGS: Mapping[str, Callable[[_Sheet], None]] = {
     "two_stage_opamp": _two_stage,
 }
 
-# A wider drawing is shown smaller, so its letters are larger.
-FONTS: Mapping[str, float] = {"5t_opamp": 12, "two_stage_opamp": 15}
+FONTS: Mapping[str, float] = {"5t_opamp": 12, "two_stage_opamp": 12}
+WIDTHS: Mapping[str, int] = {"5t_opamp": 420, "two_stage_opamp": 680}  # px, to read every letter
 
 
 def schematic(circuit: Circuit, design: Mapping[str, float], *, colour: str = style.MUTED) -> str:

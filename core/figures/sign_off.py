@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core.figures import style
 from core.figures.candidates import goal_text
 from core.figures.quantity import quantities
 from core.inverse import Goal, GoalKind, MismatchYield, Specification
+
+MOST_BINS = 24
+NARROWEST_BIN = 60  # of them would fill an axis
 
 
 def corner_view(table: pd.DataFrame, specification: Specification) -> pd.DataFrame:
@@ -68,8 +72,13 @@ def mismatch_histograms(
         quantity = shown[name]
         values = quantity.shown(found.table[name])
         values = values[np.isfinite(values)]
+        bounds = [
+            float(quantity.shown(requirement.bound))
+            for requirement in specification.requirements
+            if requirement.quantity == name
+        ]
         if values.size:
-            counts, edges = np.histogram(values, bins=24)
+            counts, edges = np.histogram(values, bins=bins_to_see(values, bounds))
             figure.add_bar(
                 x=(edges[:-1] + edges[1:]) / 2,
                 y=counts,
@@ -79,10 +88,9 @@ def mismatch_histograms(
                 row=1,
                 col=column,
             )
-        for requirement in specification.requirements:
-            if requirement.quantity == name:
+            for bound in bounds:
                 figure.add_vline(
-                    x=float(quantity.shown(requirement.bound)),
+                    x=bound,
                     line={"color": style.FAIL, "width": 1.5, "dash": "dash"},
                     row=1,
                     col=column,
@@ -94,6 +102,21 @@ def mismatch_histograms(
     style.laid_out(figure, height)
     figure.update_yaxes(showticklabels=False)
     return figure
+
+
+def bins_to_see(values: NDArray[np.float64], bounds: Sequence[float]) -> NDArray[np.float64]:
+    """Return the edges of bins that are wide enough to see beside the bounds.
+
+    Args:
+        values: n samples, n at least 1.
+        bounds: what else the axis has to show.
+    """
+    axis = np.ptp(np.append(values, bounds))
+    width = max(np.ptp(values) / MOST_BINS, axis / NARROWEST_BIN, 1e-9 * abs(values[0]), 1e-30)
+    count = max(1, int(np.ceil(np.ptp(values) / width)))
+    middle = (values.min() + values.max()) / 2
+    edges: NDArray[np.float64] = middle + width * (np.arange(count + 1) - count / 2)
+    return edges
 
 
 def _sign(side: str) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 A = "#3B82F6"  # process A, everywhere
 B = "#EF4444"  # process B, everywhere
@@ -50,27 +48,3 @@ def laid_out(figure: go.Figure, height: int, title: str = "", **layout: Any) -> 
     figure.update_xaxes(showgrid=True, gridcolor=GRID, zeroline=False, automargin=True)
     figure.update_yaxes(showgrid=True, gridcolor=GRID, zeroline=False, automargin=True)
     return figure
-
-
-def cell_texts(values: NDArray[np.float64], form: str, strong: float) -> go.Scatter:
-    """Write the numbers onto a heat map: white where a cell is strongly coloured.
-
-    Args:
-        values: rows x columns; NaN stays blank.
-        form: printf format of a number.
-        strong: magnitude from which a cell counts as strongly coloured.
-    """
-    rows, columns = np.indices(values.shape)
-    flat = values.ravel()
-    return go.Scatter(
-        x=columns.ravel(),
-        y=rows.ravel(),
-        mode="text",
-        text=[form % value if np.isfinite(value) else "" for value in flat],
-        textfont={
-            "size": 11,
-            "color": ["#FFFFFF" if abs(value) >= strong else MUTED for value in flat],
-        },
-        hoverinfo="skip",
-        showlegend=False,
-    )

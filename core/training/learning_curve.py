@@ -74,7 +74,8 @@ def learning_curve_of_run(
     Raises:
         InputError: the data are not those that the run was trained on.
     """
-    settings = run.config()["config"]["data"]
+    known = run.config()
+    settings = known["config"]["data"]
     dataset = run_dataset(run.folder, "train a run on them.")
     config = with_overrides(
         preset(preset_name),
@@ -85,15 +86,21 @@ def learning_curve_of_run(
         ],
     )
     table = learning_curve(dataset, config, report=report)
-    run.write_json(TABLE, {"preset": preset_name, "rows": table.to_dict("records")})
+    kept = {"fingerprint": known["fingerprint"], "split": settings, "preset": preset_name}
+    run.write_json(TABLE, {**kept, "rows": table.to_dict("records")})
     return table
 
 
 def kept_learning_curve(run: RunStore) -> pd.DataFrame | None:
-    """Return the table of a run; None where it was not computed."""
+    """Return the table of a run; None where it was not computed on the run's present data."""
     if not (run.folder / TABLE).is_file():
         return None
-    return pd.DataFrame(run.read_json(TABLE)["rows"])
+    kept, known = run.read_json(TABLE), run.config()
+    # A run that was trained again into the same folder may have other data or another split.
+    ours = known["fingerprint"], known["config"]["data"]
+    if (kept.get("fingerprint"), kept.get("split")) != ours:
+        return None
+    return pd.DataFrame(kept["rows"])
 
 
 def start_learning_curve(run: RunStore) -> None:

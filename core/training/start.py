@@ -77,6 +77,15 @@ def run_circuit(run_folder: str | Path) -> Circuit:
         ) from error
 
 
+def run_data_folder(run_folder: str | Path) -> Path:
+    """Return the folder of the data that a run was trained on, wherever the project lies now.
+
+    Raises:
+        CheckpointError: the folder is no run.
+    """
+    return PROJECT / str(RunStore(run_folder).config()["data"])
+
+
 def run_dataset(run_folder: str | Path, advice: str) -> DataSet:
     """Load the data that a run was trained on, split as they were then.
 
@@ -89,7 +98,7 @@ def run_dataset(run_folder: str | Path, advice: str) -> DataSet:
     """
     config, circuit = RunStore(run_folder).config(), run_circuit(run_folder)
     settings = config["config"]["data"]
-    data = PROJECT / config["data"]
+    data = run_data_folder(run_folder)
     dataset = load_dataset(data, circuit, settings["val_split"], settings["seed"])
     if dataset.fingerprint != config["fingerprint"]:
         raise InputError(

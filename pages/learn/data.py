@@ -34,6 +34,7 @@ from pages.shell.widgets import (
     faults_shown,
     needed_dataset,
     show_fault,
+    theme,
 )
 
 SECONDS_A_DESIGN = 0.03  # of ngspice on one core
@@ -46,7 +47,7 @@ JOB_STATES = {
 }
 
 DRIFT_COLUMNS = {
-    "label": st.column_config.TextColumn("Column", pinned=True),
+    "label": st.column_config.TextColumn("Column", pinned=True, width=110),
     "kind": st.column_config.TextColumn("Kind"),
     "verdict": st.column_config.TextColumn("Verdict", help="In plain words, from KS and its p"),
     "ks": st.column_config.ProgressColumn(
@@ -221,7 +222,7 @@ def correlations(dataset: DataSet) -> None:
     shown = quantities(dataset.circuit)
     st.caption("Spearman's rank correlation of each metric with each variable and metric.")
     st.plotly_chart(
-        relations.correlation_map(matrix, [shown[name].label for name in matrix.columns]),
+        relations.correlation_map(matrix, [shown[name].label for name in matrix.columns], theme()),
         config=CHART,
         key="data_correlation_map",
         alt=f"Rank correlations, {which}",
@@ -260,36 +261,48 @@ def quality(selection: Selection, dataset: DataSet) -> None:
     if found.empty:
         st.success("Nothing odd: every value lies on the grid, every metric was measured.")
         return
-    left, right = st.columns([3, 2])
-    with left:
-        st.subheader("Findings", anchor=False)
-        st.dataframe(
-            found.sort_values("rows", ascending=False),
-            hide_index=True,
-            height="content" if len(found) < 14 else 480,
-            column_config={
-                "domain": "Process",
-                "column": "Column",
-                "finding": st.column_config.TextColumn("Finding", width="large"),
-                "rows": st.column_config.NumberColumn("Rows", format="localized"),
-                "example": st.column_config.NumberColumn("First row", format="%d"),
+    st.subheader("Findings", anchor=False)
+    st.dataframe(
+        found.sort_values("rows", ascending=False),
+        hide_index=True,
+        height="content" if len(found) < 14 else 480,
+        column_config={
+            "domain": "Process",
+            "column": "Column",
+            "finding": st.column_config.TextColumn("Finding", width="large"),
+            "rows": st.column_config.NumberColumn("Rows", format="localized"),
+            "example": st.column_config.NumberColumn("First row", format="%d"),
+        },
+        alt="Quality findings",
+    )
+    st.subheader("Rows that are no working amplifiers", anchor=False)
+    domain = st.segmented_control(
+        "Process",
+        ["A", "B"],
+        default="B",
+        required=True,
+        key="data_quality_domain",
+        label_visibility="collapsed",
+    )
+    table = dataset.source if domain == "A" else dataset.target
+    rows = table.designs.assign(reason=table.reason)[~table.valid]
+    rows.index = rows.index + 1
+    shown = quantities(dataset.circuit)
+    st.dataframe(
+        pd.DataFrame(
+            {
+                "Reason": rows["reason"],
+                **{
+                    shown[name].label: [shown[name].text(value) for value in rows[name]]
+                    for name in dataset.circuit.variable_names
+                },
             },
-            alt="Quality findings",
-        )
-    with right:
-        st.subheader("Rows that are not used to train", anchor=False)
-        domain = st.segmented_control(
-            "Process", ["A", "B"], default="B", required=True, key="data_quality_domain"
-        )
-        table = dataset.source if domain == "A" else dataset.target
-        rows = table.designs.assign(reason=table.reason)[~table.valid]
-        rows.index = rows.index + 1
-        st.dataframe(
-            rows[["reason", *dataset.circuit.variable_names]],
-            height="content" if len(rows) < 14 else 480,
-            column_config={"reason": st.column_config.TextColumn("Reason", width="medium")},
-            alt="Designs that are no working amplifiers",
-        )
+            index=rows.index,
+        ),
+        height="content" if len(rows) < 14 else 480,
+        column_config={"Reason": st.column_config.TextColumn(width=300)},
+        alt="Designs that are no working amplifiers",
+    )
 
 
 @st.fragment
@@ -368,8 +381,8 @@ def generation_form(selection: Selection, root: Path) -> None:
     n_target = second.number_input("Designs in B", 30, 100_000, 300, 50, key="data_n_target")
     seed = first.number_input("Seed", 0, 2**31 - 1, 1, key="data_seed")
     st.caption(
-        f"About {(n_source + n_target) * SECONDS_A_DESIGN / 60:.0f} minutes on one core; it goes "
-        "on when this page is closed."
+        f"About {(n_source + n_target) * SECONDS_A_DESIGN / 60:.1f} min on one core; it goes on "
+        "when this page is closed."
     )
     if st.button("Generate", type="primary", key="data_generate", disabled=not name):
         request = GenerationRequest(

@@ -19,7 +19,7 @@ from pages.shell import loaders
 from pages.shell.learning_curve import learning_curve_tab
 from pages.shell.loaders import HeldOut
 from pages.shell.selection import Selection, current
-from pages.shell.widgets import CHART, chart_columns, needed_run, show_fault
+from pages.shell.widgets import CHART, chart_columns, needed_run, show_fault, theme
 
 MODEL_HELP = (
     "ensemble: all members fused. align: A's network tuned on B. target_only: the same network "
@@ -186,17 +186,17 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
             "Error / spread": worst["error_in_spreads"],
             **{
                 head: [
-                    shown[name].both(value)
+                    shown[name].text(value)
                     for name, value in zip(worst["metric"], worst[column], strict=True)
                 ]
                 for head, column in (
                     ("Simulated", "simulated"),
                     ("Predicted", "predicted"),
-                    ("From", "low"),
-                    ("To", "high"),
+                    ("90 % from", "low"),
+                    ("90 % to", "high"),
                 )
             },
-            "Inside its interval": worst["sigma_knew"],
+            "Inside": ["yes" if inside else "no" for inside in worst["sigma_knew"]],
             **{
                 shown[name].label: [shown[name].text(value) for value in worst[name]]
                 for name in selection.circuit.variable_names
@@ -211,7 +211,14 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
         on_select="rerun",
         selection_mode="single-row",
         key="ensemble_worst",
-        column_config={"Error / spread": st.column_config.NumberColumn(format="%.3f")},
+        column_config={
+            "Error / spread": st.column_config.NumberColumn(
+                format="%.3f", help="Error over the spread of the metric among B's designs"
+            ),
+            "Inside": st.column_config.TextColumn(
+                help="Whether the simulated value lies inside the 90 % interval"
+            ),
+        },
         alt="Worst designs",
     )
     rows = picked["selection"]["rows"]
@@ -262,7 +269,7 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     if place.startswith("row"):
         design = held.table.designs.iloc[held.rows.index(int(place.split()[1]))]
     else:
-        design = selection.circuit.snap(held.table.designs.median().to_frame().T).iloc[0]
+        design = held.table.median_design(selection.circuit)
     st.caption(
         " · ".join(f"{shown[name].label} {shown[name].text(design[name])}" for name in names)
     )
@@ -270,7 +277,10 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     table = table.loc[selection.circuit.metric_names]
     st.plotly_chart(
         elasticity_map(
-            table, [shown[n].label for n in table.index], [shown[n].label for n in names]
+            table,
+            [shown[n].label for n in table.index],
+            [shown[n].label for n in names],
+            theme(),
         ),
         config=CHART,
         key="ensemble_sensitivity",
@@ -281,7 +291,10 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     effects = loaders.importance(selection.run)
     st.plotly_chart(
         importance_map(
-            effects, [shown[n].label for n in effects.index], [shown[n].label for n in names]
+            effects,
+            [shown[n].label for n in effects.index],
+            [shown[n].label for n in names],
+            theme(),
         ),
         config=CHART,
         key="ensemble_importance",

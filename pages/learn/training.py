@@ -22,6 +22,7 @@ from pages.shell.selection import Selection, current
 from pages.shell.widgets import empty_state, faults_shown, show_fault
 
 POLL = 1.0  # s, while a run works
+SHOWN = "training_runs"  # key and URL parameter of the runs that are looked at
 STATES = {
     RunState.QUEUED: (":gray-badge[:material/hourglass: queued]", "waiting for its process"),
     RunState.RUNNING: (":blue-badge[:material/play_arrow: running]", "working"),
@@ -291,27 +292,44 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
     curves(stores, main)
     log = st.expander("Log", key="training_log_lines", on_change="rerun")
     if log.open:
-        log.code(jobs.read_log(store) or "Nothing printed yet.", language=None, height=260)
+        said = jobs.read_log(store)
+        if said:
+            log.code(said, language=None, height=260)
+        else:
+            ended = status.state.is_finished()
+            log.caption("This run keeps no log." if ended else "Nothing printed yet.")
     was_active = st.session_state.get("training_active", False)
     st.session_state["training_active"] = not status.state.is_finished()
     if was_active and status.state.is_finished():
         st.rerun()
 
 
-def shown_runs(folders: dict[str, Path], selection: Selection) -> tuple[str, ...]:
-    """Draw the choice of runs; a run that was just started comes first."""
-    if (fresh := st.session_state.pop("training_next", None)) in folders:
-        st.session_state["training_runs"] = [fresh]
+def first_run(folders: dict[str, Path], selection: Selection) -> str:
+    """Return what a fresh visit follows: a working run, the one in the link, the last touched."""
     active = [run.folder.name for run in jobs.active_runs(places.RUNS)]
-    first = next((name for name in active if name in folders), selection.run_name)
-    if "training_runs" not in st.session_state:
-        st.session_state["training_runs"] = [first]
-    known = [name for name in st.session_state["training_runs"] if name in folders]
-    st.session_state["training_runs"] = known or [next(iter(folders))]
+    if working := [name for name in active if name in folders]:
+        return working[0]
+    own = [name for name, run in folders.items() if not run.is_relative_to(places.SHIPPED)]
+    if "run" in st.query_params or not own:
+        return selection.run_name
+    return max(own, key=lambda name: places.stamp(folders[name]))
+
+
+def shown_runs(folders: dict[str, Path], selection: Selection) -> tuple[str, ...]:
+    """Draw the choice of runs, which the URL keeps; a run that was just started comes first."""
+    state = st.session_state
+    if (fresh := state.pop("training_next", None)) in folders:
+        state[SHOWN] = [fresh]
+    if SHOWN not in state and not set(st.query_params.get_all(SHOWN)) & set(folders):
+        state[SHOWN] = [first_run(folders, selection)]
+    if SHOWN in state and not set(state[SHOWN]) <= set(folders):
+        known = [name for name in state[SHOWN] if name in folders]
+        state[SHOWN] = known or [first_run(folders, selection)]
     chosen = st.multiselect(
         "Runs shown; the first one is followed, the others are drawn over it",
         list(folders),
-        key="training_runs",
+        key=SHOWN,
+        bind="query-params",
     )
     return tuple(chosen)
 

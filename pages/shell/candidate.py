@@ -13,14 +13,15 @@ from core.errors import CrossfabError
 from core.figures import candidates as pictures
 from core.figures.datasheet import datasheet
 from core.figures.quantity import quantities
-from core.figures.schematic import schematic
+from core.figures.schematic import WIDTHS, schematic
 from core.inverse import DesignResult, report
 from core.inverse.link import specification_to_text
 from core.spice import Simulation, load_process, pdk_netlist
-from pages.shell import library_panel, loaders, spice
-from pages.shell.widgets import show_fault
+from pages.shell import contribution, library_panel, loaders, spice
+from pages.shell.widgets import INK, show_fault, theme
 
-INK = {"light": "#334155", "dark": "#CBD5E1"}
+UNSEEN_IN_DATA = "\\* predicted by the model, not simulated yet."
+SEEN_IN_DATA = "\\* known from the data, where it was simulated before; not verified here yet."
 
 
 def simulated_values(found: Simulation, candidate: pd.Series, supply: float) -> dict[str, float]:
@@ -33,16 +34,33 @@ def simulated_values(found: Simulation, candidate: pd.Series, supply: float) -> 
     }
 
 
+def verified_sizes(circuit_id: str, process: str) -> list[dict[str, float]]:
+    """Return the sizes that were verified in a process so far; the list may be added to."""
+    everything = st.session_state.setdefault("design_verified", {})
+    known: list[dict[str, float]] = everything.setdefault((circuit_id, process), [])
+    return known
+
+
+def verified_designs(circuit_id: str, process: str) -> pd.DataFrame:
+    """Return what was verified so far as rows of a data set: sizes and what SPICE said."""
+    rows = []
+    for sizes in verified_sizes(circuit_id, process):
+        found = spice.simulation(circuit_id, process, sizes)
+        told = {"supply_current": found.supply_current, "failure": found.failure}
+        rows.append({**sizes, **found.metrics, **told})
+    return pd.DataFrame(rows)
+
+
 def confirmed(
     result: DesignResult, candidate: pd.Series, process: str, verify: bool
 ) -> Simulation | None:
     """Simulate a candidate when it is asked for; return what SPICE says once it was."""
     circuit = result.specification.circuit
     sizes = {name: float(candidate[name]) for name in circuit.variable_names}
-    marker = (circuit.id, process, tuple(sizes.items()))
-    if verify:
-        st.session_state["design_verified"] = marker
-    if st.session_state.get("design_verified") != marker:
+    known = verified_sizes(circuit.id, process)
+    if verify and sizes not in known:
+        known.append(sizes)
+    if sizes not in known:
         return None
     try:
         with st.spinner("Simulating"):
@@ -52,51 +70,51 @@ def confirmed(
         return None
 
 
-def detail(result: DesignResult, number: int, process: str) -> None:
+def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
     """Show one candidate: schematic, predicted and simulated values beside the specs."""
     circuit = result.specification.circuit
     candidate = result.candidates.iloc[number]
     sizes = {name: float(candidate[name]) for name in circuit.variable_names}
-    left, right = st.columns([1, 1.7], gap="medium")
-    with left:
-        st.markdown(f"**Candidate {number + 1}** · W/L in um")
-        drawing = schematic(circuit, sizes, colour=INK[st.context.theme.type or "light"])
-        if drawing:
-            st.image(drawing, width="stretch", alt=f"Schematic of candidate {number + 1}")
-        else:
-            st.dataframe(pd.Series(sizes, name="Size"), alt="Sizes")
-    with right:
-        slot = st.container()
-        simulated = None
-        with st.container(horizontal=True, vertical_alignment="center"):
-            verify = st.button(
-                "Verify in SPICE",
-                type="primary",
-                key="design_verify",
-                icon=":material/verified:",
-                disabled=not (process and spice.engines()),
-                help=None if process else "Pick process B above the table first",
-            )
-            found = confirmed(result, candidate, process, verify)
-            if found is not None:
-                simulated = simulated_values(found, candidate, load_process(process).supply)
-            downloads(result, number, process, simulated)
-            text = specification_to_text(result.specification)
-            library_panel.save_button(circuit, candidate, text, simulated or {}, process)
-        with slot:
-            sheet = pictures.spec_sheet(result.specification, candidate, simulated)
-            verdicts = [column for column in sheet.columns if column.startswith("Verdict")]
-            st.dataframe(
-                sheet.style.map(pictures.verdict_style, subset=verdicts),
-                height="content",
-                alt="Predicted and simulated values beside the specs",
-            )
-            if found is None:
-                st.caption("\\* predicted by the model, not simulated yet.")
-            elif found.failure:
-                st.warning(f"No working amplifier: {found.failure}", icon=":material/error:")
+    slot = st.container()
+    simulated = None
+    with st.container(horizontal=True, vertical_alignment="center"):
+        verify = st.button(
+            "Verify in SPICE",
+            type="primary",
+            key="design_verify",
+            icon=":material/verified:",
+            disabled=not (process and spice.engines()),
+            help=None if process else "Pick process B above the table first",
+        )
+        found = confirmed(result, candidate, process, verify)
+        if found is not None:
+            simulated = simulated_values(found, candidate, load_process(process).supply)
+        downloads(result, number, process, simulated)
+        text = specification_to_text(result.specification)
+        library_panel.save_button(circuit, candidate, text, simulated or {}, process)
+        if found is not None:
+            verified = verified_designs(circuit.id, process)
+            contribution.add_button(circuit, run, process, verified)
+    with slot:
+        sheet = pictures.spec_sheet(result.specification, candidate, simulated)
+        verdicts = [column for column in sheet.columns if column.startswith("Verdict")]
+        st.dataframe(
+            sheet.style.map(pictures.verdict_style, subset=verdicts),
+            height="content",
+            alt="Predicted and simulated values beside the specs",
+        )
+        if found is None:
+            st.caption(UNSEEN_IN_DATA if not candidate["known"] else SEEN_IN_DATA)
+        elif found.failure:
+            st.warning(f"No working amplifier: {found.failure}", icon=":material/error:")
     if found is not None:
         spice.responses({"Candidate": found}, "design")
+    drawing = schematic(circuit, sizes, colour=INK[theme()])
+    if drawing:
+        st.markdown(f"**Candidate {number + 1}** · W/L in um")
+        st.image(drawing, width=WIDTHS[circuit.id], alt=f"Schematic of candidate {number + 1}")
+    else:
+        st.dataframe(pd.Series(sizes, name="Size"), alt="Sizes")
 
 
 def downloads(

@@ -33,8 +33,11 @@ def learning_curve_tab(circuit: Circuit, run: RunStore) -> None:
         key="ensemble_learning_metric",
         width=260,
     )
+    models = run.read_json("evaluation.json")["models"]
+    best = models.get("ensemble") or next(iter(models.values()))
+    own = best["metrics"][name]["median_relative_error"]
     st.plotly_chart(
-        learning_curve_chart(table, shown[name]),
+        learning_curve_chart(table, shown[name], own),
         config=CHART,
         key="ensemble_learning",
         alt=f"Median error of {shown[name].label} over the number of simulations of B",

@@ -98,6 +98,7 @@ def library(circuit: Circuit) -> None:
             axis=1,
         ),
         height="content",
+        column_config={"_index": st.column_config.TextColumn(width=190)},
         alt="Designs side by side; what differs is marked",
     )
 

@@ -13,18 +13,17 @@ from core.circuits import load_circuit
 from core.data import (
     DataSet,
     DomainTable,
-    bundled_dataset_folder,
     drift_table,
     load_dataset,
     quality_findings,
 )
 from core.ensemble import Prediction, Predictor, load_predictor, model_names
 from core.ensemble.importance import total_effects
-from core.errors import InputError
+from core.errors import CrossfabError
 from core.figures.accuracy import standardised_residuals
 from core.inverse import Workbench, mdn_sampler, prepare
 from core.inverse.pools import Sampler
-from core.training.run_store import RunStore
+from core.training.start import run_data_folder, run_dataset
 from pages.shell.places import stamp
 
 
@@ -36,6 +35,18 @@ def dataset(folder: Path, circuit_id: str) -> DataSet:
 @st.cache_resource(max_entries=6, show_spinner="Reading the data set")
 def _dataset(folder: str, circuit_id: str, version: tuple[int, int]) -> DataSet:
     return load_dataset(Path(folder), load_circuit(circuit_id))
+
+
+def first_sizes(folder: Path, circuit_id: str) -> dict[str, float]:
+    """Return a design to start from: the median of B's working ones, else the grid's middle."""
+    circuit = load_circuit(circuit_id)
+    try:
+        table = dataset(folder, circuit_id).target
+    except CrossfabError:
+        table = None
+    if table is None or not table.valid.any():
+        return {v.name: float(v.grid[len(v.grid) // 2]) for v in circuit.variables}
+    return {str(name): float(value) for name, value in table.median_design(circuit).items()}
 
 
 def drift(folder: Path, circuit_id: str) -> pd.DataFrame:
@@ -129,28 +140,14 @@ def held_out(run: Path) -> HeldOut:
     """Predict the held-out rows of a run's data with all its models.
 
     Raises:
-        InputError: the data that the run was trained on are not here any more.
+        InputError: the data that the run was trained on are not here any more, or changed.
     """
-    config = RunStore(run).config()
-    data = Path(config["data"])
-    if not data.is_dir():  # A shipped run names the bundled data by where they lay.
-        data = bundled_dataset_folder(config["circuit"])
-    return _held_out(str(run), str(data), stamp(run, "*.safetensors"), stamp(data))
+    return _held_out(str(run), stamp(run, "*.safetensors"), stamp(run_data_folder(run)))
 
 
 @st.cache_resource(max_entries=6, show_spinner="Predicting the held-out designs")
-def _held_out(
-    run: str, data: str, run_version: tuple[int, int], data_version: tuple[int, int]
-) -> HeldOut:
-    config = RunStore(run).config()
-    circuit = load_circuit(config["circuit"])
-    settings = config["config"]["data"]
-    dataset = load_dataset(Path(data), circuit, settings["val_split"], settings["seed"])
-    if dataset.fingerprint != config["fingerprint"]:
-        raise InputError(
-            f'The data in "{data}" are not those that this run was trained on: '
-            "train on them to see its accuracy here."
-        )
+def _held_out(run: str, run_version: tuple[int, int], data_version: tuple[int, int]) -> HeldOut:
+    dataset = run_dataset(run, "train on them to see its accuracy here.")
     valid = dataset.validation.valid
     table = dataset.validation.rows(np.flatnonzero(valid))
     rows = [int(row) + 1 for row in dataset.validation_rows[valid]]

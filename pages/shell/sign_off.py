@@ -59,6 +59,7 @@ def corners(specification: Specification, sizes: pd.DataFrame, process: str, tex
     st.dataframe(
         view.style.map(verdict_style, subset=["Verdict"]),
         height="content",
+        column_config={"Misses": st.column_config.TextColumn(width=110)},
         alt="Every condition",
     )
 

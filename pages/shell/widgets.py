@@ -15,6 +15,12 @@ from pages.shell import loaders
 from pages.shell.selection import Selection
 
 CHART = {"displaylogo": False, "displayModeBar": False, "responsive": True}
+INK = {"light": "#334155", "dark": "#CBD5E1"}  # of drawings, by theme
+
+
+def theme() -> str:
+    """Return ``light`` or ``dark``, whichever the page is seen in."""
+    return st.context.theme.type or "light"
 
 
 def show_fault(error: CrossfabError, title: str = "") -> None:

@@ -190,7 +190,13 @@ def last_runs(selection: Selection) -> None:
     if not rows:
         st.caption("No run yet.")
         return
-    st.dataframe(pd.DataFrame(rows), hide_index=True, height="content", alt="Newest runs")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        height="content",
+        column_config={"Started": st.column_config.DatetimeColumn(format="MMM DD, HH:mm")},
+        alt="Newest runs",
+    )
 
 
 selection = current()

@@ -23,6 +23,7 @@ from pages.shell.selection import Selection, current
 from pages.shell.spec_panel import SpecPanel
 from pages.shell.widgets import CHART, needed_run, show_fault
 
+NARROW = 42  # px, of a column with a number of few digits
 COUNTS = (5, 10, 20, 40)
 LIKELY = 0.5  # predicted PASS, as the table marks it
 UNLIKELY = ("show", "grey out", "hide")
@@ -51,20 +52,42 @@ def solved(
     )
 
 
-def guidance(result: DesignResult, run: Path, model: str, supply: float | None) -> None:
-    """Say how many known designs meet everything, and what cannot be met."""
+def guidance(result: DesignResult, run: Path, model: str, supply: float | None) -> str:
+    """Say how many known designs meet everything, and what cannot be met.
+
+    Returns:
+        Which columns of the table are to be seen, picked beside the sentence.
+    """
     found = guide(loaders.bench(run, model), result.specification, supply)
     counters = result.counters
-    st.caption(
+    left, right = st.columns([1.75, 1], vertical_alignment="center")
+    left.caption(
         f"{found.sentence} {len(result.candidates)} best of {counters['distinct']:,} designs "
         f"judged, {result.seconds:.2f} s."
     )
+    with right.container(horizontal=True, horizontal_alignment="right"):
+        columns: str = st.segmented_control(
+            "Columns",
+            pictures.VIEWS,
+            default=pictures.VIEWS[0],
+            required=True,
+            key="design_columns",
+            persist_state="session",
+            label_visibility="collapsed",
+        )
     if result.conflicts:
         st.warning("\n".join(f"- {text}" for text in result.conflicts), icon=":material/block:")
+    return columns
 
 
-def candidate_table(result: DesignResult) -> int:
-    """Draw the sortable table and return the position of the picked candidate."""
+def candidate_table(result: DesignResult, columns: str) -> int:
+    """Draw the sortable table and return the position of the picked candidate.
+
+    Args:
+        result: the candidates.
+        columns: name of the view.
+    """
+    circuit = result.specification.circuit
     view = pictures.candidates_view(result.candidates, result.specification)
     likely = view["P(all)"] >= LIKELY
     unlikely = st.session_state["design_unlikely"]
@@ -82,8 +105,9 @@ def candidate_table(result: DesignResult) -> int:
         selection_mode="single-row-required",
         selection_default={"selection": {"rows": [0]}},
         key=f"design_table_{len(view)}",
+        column_order=pictures.view_columns(view, circuit)[columns],
         column_config={
-            "#": st.column_config.NumberColumn(width=40, pinned=True),
+            "#": st.column_config.NumberColumn(width=NARROW, pinned=True),
             "P(all)": st.column_config.ProgressColumn(
                 format="%.2f",
                 min_value=0,
@@ -100,10 +124,24 @@ def candidate_table(result: DesignResult) -> int:
                 help="To the nearest simulated design; 1 is typical of known designs, more is "
                 "further from what the model knows",
             ),
+            "From": st.column_config.TextColumn(
+                help="data: simulated before, so its values are known; new: predicted"
+            ),
             **{
                 head: st.column_config.NumberColumn(format="%.4g")
                 for head in view.columns
                 if "[" in head
+            },
+            # W and L by their names alone: a head is wider than its numbers.
+            **{
+                f"{variable.label} [um]": st.column_config.NumberColumn(
+                    variable.label,
+                    format="%.4g",
+                    width=NARROW,
+                    help=f"{variable.description}, um",
+                )
+                for variable in circuit.variables
+                if variable.unit == "um"
             },
         },
         alt="Candidates",
@@ -125,13 +163,9 @@ def pictures_of_all(result: DesignResult, run: Path, model: str) -> None:
     y = right.selectbox(
         "Up", names, 1, format_func=lambda name: shown[name].label, key="design_trade_y"
     )
-    metrics = circuit.metric_names
-    if x in metrics and y in metrics:
-        known = loaders.predictor(run, model).known_designs()
-        figure = pictures.trade_off(result.candidates, known, result.specification, (x, y))
-        st.plotly_chart(figure, config=CHART, key="design_trade", alt="Trade-off")
-    else:
-        st.caption("Pick two of the metrics.")
+    known = loaders.predictor(run, model).known_designs()
+    figure = pictures.trade_off(result.candidates, known, result.specification, (x, y))
+    st.plotly_chart(figure, config=CHART, key="design_trade", alt="Trade-off")
     st.plotly_chart(
         pictures.parallel_coordinates(
             result.candidates, circuit, [*circuit.variable_names, *circuit.metric_names]
@@ -241,10 +275,10 @@ def outcome(run: Path, panel: SpecPanel, choices: Choices) -> None:
     except CrossfabError as error:
         show_fault(error, "No candidates")
         return
-    guidance(result, run, model, choices.supply)
-    number = candidate_table(result)
+    columns = guidance(result, run, model, choices.supply)
+    number = candidate_table(result, columns)
     bodies = (
-        lambda: candidate.detail(result, number, process),
+        lambda: candidate.detail(result, number, process, run),
         lambda: candidate.what_if(result, number, run, model),
         lambda: signed_off(sign_off.corners, result, number, process),
         lambda: signed_off(sign_off.monte_carlo, result, number, process),

@@ -6,14 +6,13 @@ import streamlit as st
 
 from core.errors import CrossfabError
 from core.figures.quantity import quantities
-from core.figures.schematic import schematic
+from core.figures.schematic import WIDTHS, schematic
 from core.figures.sweep import sweep_chart, sweep_designs
 from core.figures.tables import metric_rows
 from core.spice import Simulation, load_process, process_names
-from pages.shell import spice
-from pages.shell.candidate import INK
+from pages.shell import loaders, spice
 from pages.shell.selection import Selection, current
-from pages.shell.widgets import CHART, empty_state, show_fault
+from pages.shell.widgets import CHART, INK, empty_state, show_fault, theme
 
 DEFAULT_PAIR = ("sky130", "gf180mcu")
 STATE = "simulator_design"
@@ -64,13 +63,14 @@ def sizes_panel(selection: Selection) -> dict[str, float]:
     """Draw one slider a variable; start from the design that another page has handed over."""
     shown = quantities(selection.circuit)
     handed = st.session_state.pop(STATE, None)
+    first = loaders.first_sizes(selection.data, selection.circuit.id)
     sizes = {}
     for variable in selection.circuit.variables:
         key = f"simulator_{selection.circuit.id}_{variable.name}"
         if handed is not None and variable.name in handed:
             st.session_state[key] = float(variable.snap(handed[variable.name]))
         elif key not in st.session_state:
-            st.session_state[key] = float(variable.grid[len(variable.grid) // 2])
+            st.session_state[key] = float(variable.snap(first[variable.name]))
         sizes[variable.name] = st.select_slider(
             f"{variable.label}: {variable.description}",
             variable.grid.tolist(),
@@ -89,8 +89,10 @@ def verdict(found: Simulation, name: str) -> str:
     return f":orange-badge[:material/error: no working amplifier] **{label}** · {found.failure}"
 
 
-def results(simulations: dict[str, Simulation], selection: Selection) -> None:
-    """Show metrics, responses and operating points of the simulated processes."""
+def results(
+    simulations: dict[str, Simulation], selection: Selection, sizes: dict[str, float]
+) -> None:
+    """Show metrics, responses, schematic and operating points of the simulated processes."""
     names = list(simulations)
     for name, found in simulations.items():
         st.markdown(verdict(found, name))
@@ -101,6 +103,10 @@ def results(simulations: dict[str, Simulation], selection: Selection) -> None:
     st.dataframe(table, height="content", alt="Metrics of every process")
     letters = dict(zip(names, ("A", "B", *names[2:]), strict=False))
     spice.responses({letters[name]: found for name, found in simulations.items()}, "simulator")
+    drawing = schematic(selection.circuit, sizes, colour=INK[theme()])
+    if drawing:
+        st.markdown("**Schematic** · W/L in um")
+        st.image(drawing, width=WIDTHS[selection.circuit.id], alt="Schematic with its sizes")
     for name, found in simulations.items():
         st.markdown(f"**Operating point, {load_process(name).label}**")
         spice.operating_point(found, f"simulator_point_{name}")
@@ -167,9 +173,6 @@ def workspace(selection: Selection) -> None:
     with left, st.container(border=True):
         st.subheader("Sizes", anchor=False)
         sizes = sizes_panel(selection)
-        drawing = schematic(selection.circuit, sizes, colour=INK[st.context.theme.type or "light"])
-        if drawing:
-            st.image(drawing, width="stretch", alt="Schematic with its sizes")
     with right:
         if not chosen:
             st.info("Pick at least one process above.")
@@ -189,7 +192,7 @@ def workspace(selection: Selection) -> None:
                 except CrossfabError as error:
                     show_fault(error, f"{load_process(name).label} cannot be simulated")
         if simulations:
-            results(simulations, selection)
+            results(simulations, selection, sizes)
             sweep(selection, sizes, list(simulations), corner, temperature, supplies)
 
 

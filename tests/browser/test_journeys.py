@@ -86,8 +86,12 @@ def test_a_training_is_launched_cancelled_found_after_a_reload_and_resumed(page,
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("cancelled", exact=False).first).to_be_visible(timeout=60_000)
     assert run.status().state == RunState.CANCELLED
-    # A run that has ended is shown where the link names it.
-    visit(page, base, "training", "data=data:+small&run=run:+in+the+browser")
+    # The page comes back with it after a reload, and in a new tab that knows no link.
+    page.reload()
+    settled(page)
+    expect(page.get_by_text("cancelled", exact=False).first).to_be_visible()
+    visit(page, base, "training")
+    expect(page.get_by_text("in the browser", exact=True).last).to_be_visible()
     expect(page.get_by_test_id("stException")).to_have_count(0)
     seen = len(run.events())
     page.get_by_role("button", name="Resume").click()

@@ -8,7 +8,8 @@ import zipfile
 import pytest
 
 from core.circuits import load_circuit
-from core.data.upload import PLACES, store_upload, template
+from core.data import bundled_dataset_folder, load_dataset
+from core.data.upload import PLACES, copy_dataset, store_upload, template
 from core.errors import InputError
 from tests.synthetic import write_dataset
 
@@ -84,3 +85,13 @@ def test_the_template_has_the_columns_of_the_circuit():
         head = archive.read("target/target_design_features.csv").decode().splitlines()[0]
         assert head == "w1,w2,w3,l1,l2,l3,ibias"
         assert len(archive.namelist()) == 4
+
+
+def test_a_copy_of_bundled_data_holds_the_same_and_may_be_changed(tmp_path):
+    bundled = bundled_dataset_folder("5t_opamp")
+    copy = copy_dataset(bundled, CIRCUIT, tmp_path / "sets", "mine")
+    assert copy == tmp_path / "sets" / "mine"
+    assert load_dataset(copy, CIRCUIT).fingerprint == load_dataset(bundled, CIRCUIT).fingerprint
+    assert load_dataset(copy, CIRCUIT).target_process == "gf180mcu"
+    with pytest.raises(InputError, match="exists already"):
+        copy_dataset(bundled, CIRCUIT, tmp_path / "sets", "mine")

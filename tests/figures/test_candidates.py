@@ -88,3 +88,39 @@ def test_a_datasheet_says_what_was_asked_found_and_sized():
     assert "| M1 | NMOS | 1 / 1 |" in text
     assert "predicted; not simulated" not in text
     assert "predicted; not simulated" in datasheet(SPECIFICATION, {**ROW, **sizes}, None, None)
+
+
+def test_every_column_is_seen_in_some_view_and_none_twice_in_one():
+    table = pd.DataFrame(
+        [
+            {
+                **{variable.name: variable.grid[0] for variable in CIRCUIT.variables},
+                **ROW,
+                **{"probability": 0.9, "worst_spec": "ugf >=", "trust_distance": 0.0},
+                "known": True,
+            }
+        ]
+    )
+    view = pictures.candidates_view(table, SPECIFICATION)
+    assert view["From"].tolist() == ["data"]
+    views = pictures.view_columns(view, CIRCUIT)
+    assert tuple(views) == pictures.VIEWS
+    assert views["Metrics"][-5:] == [
+        "Slew rate [V/us]",
+        "DC gain [dB]",
+        "UGF [MHz]",
+        "Phase margin [°]",
+        "CMRR [dB]",
+    ]
+    assert views["Sizes"][1:] == [
+        *(f"{name} [um]" for name in ("W1", "W2", "W3", "L1", "L2", "L3")),
+        "Ib [uA]",
+    ]
+    assert views["Cost and trust"][-4:] == [
+        "Supply current [uA]",
+        "Gate area [um^2]",
+        "Distance",
+        "From",
+    ]
+    seen = [head for name in pictures.VIEWS[:-1] for head in views[name]]
+    assert set(seen) == set(views["All"]) == set(view.columns)

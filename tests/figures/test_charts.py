@@ -11,7 +11,9 @@ from core.figures import accuracy, relations, response, style, tables
 from core.figures.comparison import differing, side_by_side
 from core.figures.curves import epochs_table, loss_curves
 from core.figures.distribution import bin_edges, distribution
+from core.figures.learning_curve import learning_curve_chart
 from core.figures.quantity import quantities
+from core.figures.sign_off import bins_to_see
 from core.figures.sweep import sweep_designs
 from core.inverse.saved_designs import SavedDesign
 
@@ -129,3 +131,28 @@ def test_a_sweep_moves_one_variable_over_its_grid():
     assert designs["w1"].is_monotonic_increasing
     assert designs.drop(columns="w1").drop_duplicates().shape[0] == 1
     assert sweep_designs(CIRCUIT, design, "l1")["l1"].tolist() == [0.5, 1.0, 1.5, 2.0]
+
+
+def test_a_narrow_distribution_far_from_its_bound_is_still_seen():
+    values = np.linspace(84.8, 85.0, 100)
+    edges = bins_to_see(values, [60.0])
+    assert np.diff(edges) == pytest.approx(25.0 / 60)
+    assert edges[0] <= 84.8
+    assert edges[-1] >= 85.0
+    assert len(bins_to_see(values, [])) == 25
+    assert np.histogram(np.full(7, 3.0), bins_to_see(np.full(7, 3.0), []))[0].tolist() == [7]
+
+
+def test_a_learning_curve_shows_what_the_run_itself_reaches():
+    table = pd.DataFrame(
+        {
+            "rows": [25, 800] * 2,
+            "model": ["align"] * 2 + ["target_only"] * 2,
+            "metric": "ugf",
+            "median_relative_error": [0.1, 0.02, 0.3, 0.05],
+            "log_r2": 0.9,
+        }
+    )
+    figure = learning_curve_chart(table, SHOWN["ugf"], 0.004)
+    assert [list(trace.y) for trace in figure.data] == [[10.0, 2.0], [30.0, 5.0], [0.4, 0.4]]
+    assert figure.data[2].name == "this run: 0.4 %"

@@ -5,8 +5,11 @@ from __future__ import annotations
 import pytest
 
 from core.circuits import load_circuit
+from core.data import bundled_dataset_folder, load_dataset
 from core.figures.quantity import quantities
 from core.inverse import GoalKind
+from core.training.run_store import RunStore
+from pages.shell import places
 from tests.pages.conftest import texts
 
 PAGE = "pages/use/design.py"
@@ -38,7 +41,9 @@ def test_what_is_not_simulated_carries_the_mark(workspace, open_page):
     app = open_page(PAGE)
     verdicts = app.dataframe[1].value["Verdict*"]
     assert all(text == "" or text.split()[0] in ("PASS*", "FAIL*") for text in verdicts)
-    assert "predicted by the model, not simulated yet" in texts(app)
+    known = app.dataframe[0].value["From"].iloc[0] == "data"
+    said = "known from the data" if known else "predicted by the model, not simulated yet"
+    assert said in texts(app)
 
 
 def test_the_specification_stands_in_the_url(workspace, open_page):
@@ -153,6 +158,49 @@ def test_spice_stands_beside_the_prediction_with_its_verdict(workspace, open_pag
         text == "" or text.split()[0].strip(":") in ("PASS", "FAIL") for text in sheet["Verdict"]
     )
     assert len(app.get("plotly_chart")) == 2
+
+
+def verified_first(open_page, monkeypatch):
+    """Open the page with the bundled data, and verify the first candidate."""
+    monkeypatch.setattr(places, "bundled_dataset_folder", bundled_dataset_folder)
+    app = open_page(PAGE, design_add_panel=True)
+    app.get_by_key("design_process_tiny").set_value("gf180mcu").run()
+    app.button(key="design_verify").click().run()
+    assert not app.exception
+    return app
+
+
+@pytest.mark.ngspice
+def test_verified_designs_join_a_copy_of_the_bundled_data(workspace, open_page, monkeypatch):
+    store = RunStore(workspace / "runs" / "tiny")
+    store.write_json("config.json", {**store.config(), "data": "data/5t_opamp"})
+    app = verified_first(open_page, monkeypatch)
+    copied = "a copy of the run's data"
+    app.selectbox(key="design_add_target_5t_opamp_1").set_value(copied).run()
+    app.text_input(key="design_add_name").set_value("second round").run()
+    app.button(key="design_add").click().run()
+    assert not app.exception
+    assert "1 added to the B rows of **second round**." in texts(app)
+    known = load_dataset(bundled_dataset_folder("5t_opamp"), load_circuit("5t_opamp"))
+    copy = workspace / "uploads" / "5t_opamp" / "second round"
+    longer = load_dataset(copy, load_circuit("5t_opamp"))
+    assert len(longer.target) == len(known.target) + 1
+    # The copy is offered from now on; the same design is not added twice.
+    app.run()
+    assert app.get_by_key("design_add_target_5t_opamp_2").value == "second round"
+    app.button(key="design_add").click().run()
+    assert "0 added to the B rows of **second round**, 1 there already." in texts(app)
+
+
+@pytest.mark.ngspice
+def test_data_of_another_testbench_are_refused_in_words(workspace, open_page, monkeypatch):
+    app = verified_first(open_page, monkeypatch)
+    assert app.get_by_key("design_add_target_5t_opamp_1").value == "small"
+    app.button(key="design_add").click().run()
+    assert not app.exception
+    assert "was made with another process or testbench" in texts(app)
+    rows = load_dataset(workspace / "uploads" / "5t_opamp" / "small", load_circuit("5t_opamp"))
+    assert len(rows.target) == 120
 
 
 @pytest.mark.parametrize("tab", ["What if", "Corners", "Monte Carlo", "All candidates", "Library"])

@@ -64,7 +64,9 @@ def test_kept_curves_are_drawn_and_put_into_words(workspace, open_page):
         for model, error in (("align", transfer), ("target_only", scratch))
     ]
     store = RunStore(workspace / "runs" / "tiny")
-    store.write_json("learning_curve.json", {"preset": "quick", "rows": rows})
+    known = store.config()
+    of_the_run = {"fingerprint": known["fingerprint"], "split": known["config"]["data"]}
+    store.write_json("learning_curve.json", {**of_the_run, "preset": "quick", "rows": rows})
     app = open_page(PAGE, ensemble_tab="More simulations")
     assert len(app.get("plotly_chart")) == 1
     assert "needs 800 simulations" in texts(app)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from core.circuits import load_circuit
+from core.data import load_dataset
 from pages.shell import spice
 from tests.pages.conftest import texts
 
@@ -23,6 +25,16 @@ def test_a_design_from_another_page_is_taken_over(workspace, open_page):
     app = open_page(PAGE, simulator_design=sizes)
     assert app.get_by_key("simulator_5t_opamp_w1").value == 12.0
     assert app.get_by_key("simulator_5t_opamp_l2").value == 2.0
+
+
+def test_it_starts_from_the_median_working_design_of_b(workspace, open_page):
+    circuit = load_circuit("5t_opamp")
+    table = load_dataset(workspace / "uploads" / "5t_opamp" / "small", circuit).target
+    median = table.designs[table.valid].median()
+    app = open_page(PAGE)
+    for variable in circuit.variables:
+        start = app.get_by_key(f"simulator_5t_opamp_{variable.name}").value
+        assert start == pytest.approx(float(variable.snap(median[variable.name])))
 
 
 def test_corner_and_temperature_change_the_result(workspace, open_page):

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import time
 
 import pytest
 
@@ -124,10 +127,44 @@ def test_a_run_is_renamed_and_deleted(workspace, open_page):
 
 
 def test_several_runs_are_drawn_over_each_other(workspace, open_page):
-    import shutil
-
     shutil.copytree(workspace / "runs" / "tiny", workspace / "runs" / "twin")
     app = open_page(PAGE)
     app.multiselect(key="training_runs").set_value(["tiny", "twin"]).run()
     assert not app.exception
     assert "twin" in app.get("vega_lite_chart")[0].proto.spec or app.get("vega_lite_chart")
+
+
+def ended_run(workspace, name, at):
+    """A copy of the run ``tiny`` that was cancelled at a time, in seconds since 1970."""
+    run = RunStore(shutil.copytree(workspace / "runs" / "tiny", workspace / "runs" / name))
+    run.set_status(RunState.CANCELLED)
+    for path in run.folder.iterdir():
+        os.utime(path, (at, at))
+
+
+def test_a_fresh_visit_follows_the_run_that_was_touched_last(workspace, open_page):
+    later = time.time() + 60
+    ended_run(workspace, "aa", later)
+    ended_run(workspace, "zz", later + 60)
+    ended_run(workspace, "mm", later)
+    app = open_page(PAGE)
+    assert app.multiselect(key="training_runs").value == ["zz"]
+    assert "cancelled" in texts(app)
+
+
+def test_the_link_brings_its_runs_back(workspace, open_page):
+    for number, name in enumerate(("aa", "zz")):
+        ended_run(workspace, name, time.time() + 60 * number)
+    app = open_page("pages/start/overview.py")
+    app.query_params["training_runs"] = ["aa", "tiny"]
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.multiselect(key="training_runs").value == ["aa", "tiny"]
+
+
+def test_a_link_to_a_run_that_is_gone_shows_another(workspace, open_page):
+    app = open_page("pages/start/overview.py")
+    app.query_params["training_runs"] = ["deleted"]
+    app.switch_page(PAGE).run()
+    assert not app.exception
+    assert app.multiselect(key="training_runs").value == ["tiny"]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import pytest
 
+from core.circuits import load_circuit
 from core.config import preset, with_overrides
 from core.data import load_dataset
 from core.errors import InputError
 from core.training.archive import run_archive
 from core.training.learning_curve import (
     MODELS,
+    TABLE,
     kept_learning_curve,
     learning_curve,
     learning_curve_of_run,
 )
+from core.training.run_store import RunStore
 from tests.synthetic import write_dataset
 from tests.tiny import CIRCUIT, OVERRIDES, tiny_run
 
@@ -47,3 +50,27 @@ def test_a_run_without_its_data_is_refused(data, tmp_path):
     with pytest.raises(InputError, match="not those that this run was trained on"):
         learning_curve_of_run(run)
     assert run_archive(run)[:2] == b"PK"
+
+
+def test_a_table_of_other_data_or_another_split_is_not_shown(tmp_path):
+    split = {"val_split": 0.2, "seed": 42}
+    run = RunStore.create(tmp_path / "run", {"fingerprint": "a", "config": {"data": split}})
+    for fingerprint, of_split, shown in (
+        ("a", split, True),
+        ("b", split, False),
+        ("a", {**split, "seed": 1}, False),
+    ):
+        run.write_json(
+            TABLE, {"fingerprint": fingerprint, "split": of_split, "rows": [{"rows": 25}]}
+        )
+        assert (kept_learning_curve(run) is not None) == shown
+
+
+@pytest.mark.parametrize("circuit", ["5t_opamp", "two_stage_opamp"])
+def test_the_shipped_runs_come_with_their_table(root, circuit):
+    table = kept_learning_curve(RunStore(root / "checkpoints" / circuit))
+    assert table is not None
+    assert set(table["metric"]) == set(load_circuit(circuit).metric_names)
+    error = table.pivot_table("median_relative_error", "rows", "model", aggfunc="mean")
+    assert error.index[0] == 25
+    assert error["align"].iloc[-1] < error["align"].iloc[0]
