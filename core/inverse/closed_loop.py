@@ -23,7 +23,7 @@ from core.spice.gate import failure_categories
 # So many simulations are spent although the model sees no chance; it may be wrong. After them the
 # loop ends where all that are left would find something less often than that.
 PATIENCE = 5
-HOPE = 1e-3
+HOPE = 1e-5
 
 # Simulates designs (n x d): their quantities and why they fail.
 Oracle = Callable[[pd.DataFrame], Simulated]
