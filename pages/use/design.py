@@ -238,13 +238,15 @@ def choose(selection: Selection, run: Path) -> Choices:
             help="What to do with candidates that are predicted to fail",
             on_change=redraw,
         )
+        able = loaders.has_sampler(run)
         from_network = st.toggle(
             "Network starts",
+            value=True,
             key="design_network",
-            disabled=not loaders.has_sampler(run),
+            disabled=not able,
             help="Let the inverse network (mixture density) propose starts for the search too",
         )
-    return Choices(model, process or "", count, from_network)
+    return Choices(model, process or "", count, from_network and able)
 
 
 def redraw() -> None:

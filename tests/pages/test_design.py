@@ -249,10 +249,11 @@ def test_a_moved_slider_draws_its_row_and_the_candidates_alone(workspace, open_p
     assert len(app.dataframe) == 2
 
 
-def test_the_inverse_network_can_propose_starts(workspace, open_page):
+def test_the_inverse_network_proposes_starts_until_it_is_switched_off(workspace, open_page):
     app = open_page(PAGE)
     before = app.dataframe[0].value
-    app.toggle(key="design_network").set_value(True).run()
+    assert app.toggle(key="design_network").value
+    app.toggle(key="design_network").set_value(False).run()
     assert not app.exception
     assert len(app.dataframe[0].value) == len(before)
 
