@@ -79,3 +79,22 @@ def test_a_start_asks_for_what_seventy_percent_of_the_known_designs_reach():
     goals = {goal.quantity: goal for goal in starting_specification(CIRCUIT, known).goals}
     assert goals["dc_gain"].low == 130.0
     assert goals["phase_margin"].low == 60.0
+
+
+@pytest.mark.parametrize(
+    ("largest", "asked"),
+    [
+        pytest.param(110.0, 60.0, id="a fifth reach more than sixty degrees"),
+        pytest.param(50.0, 40.0, id="few designs come near sixty"),
+    ],
+)
+def test_a_start_asks_for_sixty_degrees_of_phase_margin_where(largest, asked):
+    n = 101
+    metrics = pd.DataFrame({name: np.linspace(100.0, 200.0, n) for name in CIRCUIT.metric_names})
+    metrics["phase_margin"] = np.linspace(0.0, largest, n)
+    designs = pd.DataFrame({name: np.ones(n) for name in CIRCUIT.variable_names})
+    known = DomainTable(
+        designs, metrics, np.ones(n, bool), pd.Series([""] * n), pd.Series(np.full(n, np.nan))
+    )
+    goals = {goal.quantity: goal for goal in starting_specification(CIRCUIT, known).goals}
+    assert goals["phase_margin"].low == asked
