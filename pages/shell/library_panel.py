@@ -9,7 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from core.circuits import Circuit
+from core.errors import InputError
 from core.figures.comparison import differing, side_by_side
+from core.inverse.link import specification_from_text
 from core.inverse.saved_designs import DesignLibrary, SavedDesign
 from pages.shell import places
 
@@ -45,6 +47,15 @@ def save_button(
             st.toast(f"Kept as #{number}", icon=":material/bookmark_added:")
 
 
+def _readable(specification: str, circuit: Circuit) -> str:
+    """The requirements in words; the text of the link where it is of another time."""
+    try:
+        wanted = specification_from_text(specification, circuit)
+    except InputError:
+        return specification
+    return ", ".join(one.text(circuit) for one in wanted.requirements)
+
+
 def library(circuit: Circuit) -> None:
     """Draw the saved designs of a circuit and what can be done with them."""
     kept = DesignLibrary(places.LIBRARY)
@@ -58,7 +69,7 @@ def library(circuit: Circuit) -> None:
             "Note": [design.note for design in designs],
             "Saved": [datetime.fromtimestamp(design.saved) for design in designs],
             "SPICE": ["simulated" if design.simulated else "predicted*" for design in designs],
-            "Specification": [design.specification for design in designs],
+            "Specification": [_readable(design.specification, circuit) for design in designs],
         }
     )
     picked = st.dataframe(

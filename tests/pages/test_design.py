@@ -223,7 +223,9 @@ def test_a_design_is_saved_with_a_note_and_found_in_the_library(workspace, open_
     app.session_state["design_tab"] = "Library"
     app.run()
     assert not app.exception
-    assert app.dataframe[1].value["Note"].tolist() == ["for the sensor"]
+    kept = app.dataframe[1].value
+    assert kept["Note"].tolist() == ["for the sensor"]
+    assert "Phase margin at least 60°" in kept["Specification"].iloc[0]
 
 
 def test_what_is_predicted_to_fail_is_hidden_or_greyed_out(workspace, open_page):
