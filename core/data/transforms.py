@@ -162,17 +162,18 @@ def fit_transforms(source: DomainTable, circuit: Circuit, config: TransformConfi
     measured = unscaled.transform(_double(source.metrics[source.valid])).numpy()
     mean, scale = _standardisation(measured)
     return Transforms(
-        inputs=_input_transform(designs, circuit.feature_matrix, circuit.product_matrix)
+        inputs=fit_inputs(designs, circuit.feature_matrix, circuit.product_matrix)
         if config.inputs == "features"
-        else _input_transform(designs, None),
-        sizes=_input_transform(designs, np.eye(designs.shape[1])),
+        else fit_inputs(designs, None),
+        sizes=fit_inputs(designs, np.eye(designs.shape[1])),
         metrics=MetricTransform(maps, mean, scale),
     )
 
 
-def _input_transform(
+def fit_inputs(
     designs: Tensor, matrix: np.ndarray | None, products: np.ndarray | None = None
 ) -> InputTransform:
+    """Standardise on designs (n x d, physical) the features that matrix and products make."""
     rows = None if matrix is None else _rows(matrix)
     unscaled = InputTransform(rows, (), (), () if products is None else _rows(products))
     mean, scale = _standardisation(unscaled.raw(designs).numpy())

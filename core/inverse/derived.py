@@ -1,10 +1,11 @@
 """Derived quantities of a design: gate area, exactly; supply current, from known designs.
 
 The nominal supply current follows from the mirror ratios alone; real mirrors miss it by some per
-cent (channel-length modulation, headroom). Where the data hold simulated supply currents, a ridge
-regression on second-order polynomials of the circuit's log features corrects the nominal value,
-and its leave-one-out residuals say how far to trust it (Hastie, Tibshirani and Friedman, *The
-Elements of Statistical Learning*, section 7.10).
+cent (channel-length modulation, headroom). Where the data hold simulated supply currents, a
+Gaussian process over the circuit's features corrects the nominal value, and its leave-one-out
+residuals say how far to trust it (Rasmussen and Williams, *Gaussian Processes for Machine
+Learning*, 2006, equation 5.12). Designs that do not work as amplifiers draw a current too, and tell
+of the extremes that a bound on it leads to.
 """
 
 from __future__ import annotations
@@ -18,9 +19,12 @@ import torch
 from torch import Tensor
 
 from core.circuits import Circuit
+from core.data.transforms import InputTransform, fit_inputs
+from core.ensemble.gaussian_process import GaussianProcess, Hyperparameters
 
 NOMINAL_SIGMA = 0.02
-MINIMUM_ROWS_PER_TERM = 2
+MINIMUM_ROWS = 20
+MAXIMUM_ROWS = 800
 AREA_SIGMA = 1e-6
 
 
@@ -35,52 +39,58 @@ def log_gate_area(circuit: Circuit, designs: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class SupplyModel:
-    """log10 of the supply current as nominal value plus a second-order correction.
+    """log10 of the supply current as nominal value plus a Gaussian process.
 
     Attributes:
         circuit: the circuit it is of.
-        centre: f feature means.
-        scale: f feature standard deviations.
-        coefficients: weights of the polynomial terms; empty: nominal value alone.
         sigma: standard deviation of the error, in decades.
+        departure: what the process takes, standardised features of a design, and the process of
+            the departure from the nominal value; None: nominal value alone.
     """
 
     circuit: Circuit
-    centre: Tensor
-    scale: Tensor
-    coefficients: Tensor
     sigma: float
+    departure: tuple[InputTransform, GaussianProcess] | None = None
 
     def log_current(self, designs: Tensor) -> Tensor:
-        """log10 of the supply current (A) of designs (n x d, physical); differentiable."""
+        """log10 of the supply current (A) of designs (n x d, physical, double); differentiable."""
         nominal = _log_nominal(self.circuit, designs)
-        if not len(self.coefficients):
+        if self.departure is None:
             return nominal
-        terms = _terms((log_features(self.circuit, designs) - self.centre) / self.scale)
-        return nominal + terms @ self.coefficients
+        inputs, process = self.departure
+        return nominal + process.mean(inputs.forward(designs.clamp_min(1e-30)))[:, 0]
 
 
-def fit_supply_model(
-    circuit: Circuit, designs: pd.DataFrame, current: np.ndarray, ridge: float = 1e-3
-) -> SupplyModel:
+def fit_supply_model(circuit: Circuit, designs: pd.DataFrame, current: np.ndarray) -> SupplyModel:
     """Fit the correction to known designs (n x d) and their supply current (n, A, NaN allowed)."""
-    table = torch.tensor(designs[circuit.variable_names].to_numpy(dtype=float))
-    features = log_features(circuit, table)
-    centre, scale = features.mean(0), features.std(0).clamp_min(1e-9)
-    usable = torch.tensor(np.isfinite(current) & (np.nan_to_num(current) > 0))
-    none = SupplyModel(circuit, centre, scale, torch.empty(0, dtype=torch.float64), NOMINAL_SIGMA)
-    terms = _terms((features - centre) / scale)[usable]
-    if len(terms) < MINIMUM_ROWS_PER_TERM * terms.shape[1]:
-        return none
-    wanted = torch.log10(torch.tensor(current)[usable]) - _log_nominal(circuit, table)[usable]
-    gram = terms.T @ terms + ridge * torch.eye(terms.shape[1], dtype=terms.dtype)
-    coefficients = torch.linalg.solve(gram, terms.T @ wanted)
-    leverage = (terms * torch.linalg.solve(gram, terms.T).T).sum(1)
-    residual = (wanted - terms @ coefficients) / (1.0 - leverage).clamp_min(1e-3)
+    usable = np.flatnonzero(np.isfinite(current) & (np.nan_to_num(current) > 0))
+    if len(usable) < MINIMUM_ROWS:
+        return SupplyModel(circuit, NOMINAL_SIGMA)
+    # Evenly from all of them where they are many: the process is asked at every step of a search.
+    usable = usable[:: math.ceil(len(usable) / MAXIMUM_ROWS)]
+    known = torch.tensor(designs[circuit.variable_names].to_numpy(dtype=float)[usable])
+    inputs = fit_inputs(known, circuit.feature_matrix, circuit.product_matrix)
+    departure = torch.log10(torch.tensor(current[usable])) - _log_nominal(circuit, known)
+    features = inputs.forward(known)
+    process = GaussianProcess(features, departure[:, None], _smooth(features.shape[1]))
+    residual = process.alpha[0] / torch.diagonal(process.inverse[0])
     # Half the width of the central 68 %: a few broken designs must not widen all the others.
     low, high = torch.quantile(residual, torch.tensor([0.16, 0.84], dtype=residual.dtype))
-    sigma = max(float(high - low) / 2.0, 1e-5)
-    return SupplyModel(circuit, centre, scale, coefficients, sigma)
+    return SupplyModel(circuit, max(float(high - low) / 2.0, 1e-5), (inputs, process))
+
+
+def _smooth(features: int) -> Hyperparameters:
+    """A kernel as wide as the data, the same along all standardised features.
+
+    Only ratios matter to the mean; leave-one-out errors change little within a factor of two.
+    """
+    one = torch.ones(1, dtype=torch.float64)
+    return Hyperparameters(
+        length=torch.full((1, features), math.log(2.0 * math.sqrt(features)), dtype=torch.float64),
+        amplitude=0.0 * one,
+        noise=0.5 * math.log(1e-3) * one,
+        slope=-0.5 * math.log(features) * one,
+    )
 
 
 def log_features(circuit: Circuit, designs: Tensor) -> Tensor:
@@ -97,10 +107,3 @@ def _log_nominal(circuit: Circuit, designs: Tensor) -> Tensor:
     powers = [[branch.powers.get(name, 0.0) for name in names] for branch in circuit.branches]
     logs = torch.log(designs.clamp_min(1e-30)) @ torch.tensor(powers, dtype=designs.dtype).T
     return torch.logsumexp(logs, dim=1) / math.log(10.0)
-
-
-def _terms(features: Tensor) -> Tensor:
-    """Constant, linear and second-order terms (n x 1 + f + f (f + 1) / 2)."""
-    rows, columns = torch.triu_indices(features.shape[1], features.shape[1])
-    ones = torch.ones(len(features), 1, dtype=features.dtype)
-    return torch.cat([ones, features, features[:, rows] * features[:, columns]], dim=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -20,7 +21,8 @@ from core.inverse.workbench import Workbench
 from core.units import engineering
 
 OPTIMISM = 1.645
-ROOM = 1.0  # Sigmas that an offer stays on the safe side.
+# Sigmas that an offer stays on the safe side, the most that leaves one: it is the best of thousands.
+ROOMS = (2.0, 1.0, 0.0)
 ROWS = 12
 ITERATIONS = 10
 NEAR = 0.01  # of the typical spread
@@ -35,8 +37,8 @@ class Limit:
         requirement: the requirement.
         alone: best value of its quantity while every other requirement is dropped, by the model's
             median.
-        together: best value while the others hold as well as they can; one sigma on the
-            safe side where there is a choice.
+        together: best value while the others hold as well as they can; two sigmas on the safe
+            side where there is a choice, and so rounded, to the digits that a sentence shows.
         possible: whether some design's 90 % interval reaches it, whatever the others.
         whole: best value among designs that no limits and ties hold back, whatever the others.
         resolves: whether asking for ``together`` instead is enough, since all others hold then.
@@ -205,14 +207,15 @@ def _limits(
     # A hair of violation is the solver's tolerance, not a conflict; but what is known precisely
     # (supply current, area) has to hold precisely.
     short = torch.relu(-margins - hair) / scale
-    safe = margins - ROOM * sigma
     limits = []
     for k, requirement in enumerate(problem.requirements):
         others = torch.arange(len(problem.requirements)) != k
-        surely = (safe[:, others] >= -1e-9).all(1)
-        room = ROOM if bool(surely.any()) else 0.0
         missed = (short * possible)[:, others].square().sum(1)
-        eligible = surely if room else missed <= missed.min() + 1e-9
+        for room in ROOMS:
+            surely = (margins - room * sigma)[:, others] >= -1e-9
+            eligible = surely.all(1) if room else missed <= missed.min() + 1e-9
+            if bool(eligible.any()):
+                break
         pushed = margins[:, k] - room * sigma[:, k]
         best_together = int(torch.where(eligible, pushed, -torch.inf).argmax())
         column, sign = int(problem.column[k]), float(problem.sign[k])
@@ -227,9 +230,19 @@ def _limits(
         factor = volts if requirement.quantity == POWER else 1.0
         circuit = bench.forward.predictor.circuit
         alone, together, whole = (factor * physical(circuit, name, values)).tolist()
+        if requirement.margin(together) < 0:
+            together = _round_safely(together, sign)
         resolves = not bool(short[best_together, others].any())
         limits.append(Limit(requirement, alone, together, bool(possible[k]), whole, bool(resolves)))
     return tuple(limits)
+
+
+def _round_safely(value: float, sign: float) -> float:
+    """Three digits, down for what has to be at least that much, up for at most (sign -1)."""
+    if not value or not math.isfinite(value):
+        return value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    return float(f"{-sign * math.ceil(round(-sign * value / step, 6)) * step:.3g}")
 
 
 def _working(seen: Outcome) -> Outcome:

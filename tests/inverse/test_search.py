@@ -167,8 +167,10 @@ def test_only_a_requirement_whose_relaxing_is_enough_is_offered(bench: Workbench
 def test_the_nearest_value_that_is_offered_can_be_had(bench: Workbench) -> None:
     circuit = bench.forward.predictor.circuit
     slew, gain = Goal("slewrate_pos", GoalKind.MIN, 19e6), Goal("dc_gain", GoalKind.MIN, 500.0)
-    limit = design(bench, Specification(circuit, (slew, gain))).feasibility.limits[1]
+    alone = design(bench, Specification(circuit, (slew, gain))).feasibility
+    limit = alone.limits[1]
     relaxed_gain = Goal("dc_gain", GoalKind.MIN, limit.together)
+    assert f"{limit.together:.3g}" in alone.sentences[0]
     again = design(bench, Specification(circuit, (slew, relaxed_gain)))
     assert again.feasibility.feasible
     assert again.candidates["probability"].iloc[0] > 0.5
