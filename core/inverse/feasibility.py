@@ -21,7 +21,7 @@ from core.inverse.workbench import Workbench
 from core.units import engineering
 
 OPTIMISM = 1.645
-# Sigmas that an offer stays on the safe side, the most that leaves one: it is the best of thousands.
+# Sigmas that an offer stays on the safe side, the most that leaves one: it is a lucky one of many.
 ROOMS = (2.0, 1.0, 0.0)
 ROWS = 12
 ITERATIONS = 10
