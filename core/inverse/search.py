@@ -24,7 +24,7 @@ from core.inverse.pools import (
     search_reference,
 )
 from core.inverse.reference import ReferenceSettings
-from core.inverse.selection import distinct, select_diverse
+from core.inverse.selection import among, distinct, select_diverse
 from core.inverse.specification import Specification
 from core.inverse.workbench import Workbench, prepare
 
@@ -130,7 +130,8 @@ def _conclude(
     barred = grid_indices(question.space, exclude)
     index, outcome, merit = distinct(pool.index, pool.outcome, pool.merit, barred)
     if pool.diverse:
-        chosen = select_diverse(question.space, index, merit, n)
+        known = among(index, grid_indices(question.space, question.bench.known))
+        chosen = select_diverse(question.space, index, merit, known, n)
     else:
         chosen = torch.arange(min(n, len(index)))
     table = candidate_table(
