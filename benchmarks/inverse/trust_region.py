@@ -120,6 +120,9 @@ def _search(trial: Trial, targets: Targets, score: Score) -> None:
         measured = outputs.isfinite().all(1)
         model, state = _fitted(torch.tensor(np.stack(units))[measured], outputs[measured], state)
         candidates = _candidates(trial, units[best], region.length, model.lengths, generator)
+        if len(candidates) < BATCH:  # The grid holds nothing new in so small a box.
+            region.length = LENGTH
+            candidates = _candidates(trial, units[best], region.length, model.lengths, generator)
         for unit in model.chosen(candidates, score, generator):
             seen.append(trial.evaluate(unit))
             units.append(unit)
