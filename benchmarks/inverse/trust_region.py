@@ -22,6 +22,7 @@ with them is one with these versions:
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -182,6 +183,7 @@ def _fitted(
     units: Tensor, outputs: Tensor, state: dict[str, Tensor] | None
 ) -> tuple[Fitted, dict[str, Tensor]]:
     """Fit by marginal likelihood, from the last hyperparameters where there are some."""
+    from botorch.exceptions.errors import ModelFittingError
     from botorch.fit import fit_gpytorch_mll
     from botorch.models import SingleTaskGP
     from gpytorch.constraints import Interval
@@ -210,10 +212,12 @@ def _fitted(
     )
     if state is not None:
         model.load_state_dict(state)
-    fit_gpytorch_mll(
-        ExactMarginalLogLikelihood(model.likelihood, model),
-        optimizer_kwargs={"options": {"maxiter": FIT_STEPS}},
-    )
+    # Where no attempt converges, the process goes on with the hyperparameters it had before.
+    with contextlib.suppress(ModelFittingError):
+        fit_gpytorch_mll(
+            ExactMarginalLogLikelihood(model.likelihood, model),
+            optimizer_kwargs={"options": {"maxiter": FIT_STEPS}},
+        )
     return Fitted(model, centre, spread), model.state_dict()
 
 
