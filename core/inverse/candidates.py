@@ -30,24 +30,28 @@ def candidate_table(
     """
     predictor = bench.forward.predictor
     circuit = predictor.circuit
-    table = sizes.reset_index(drop=True).copy()
+    columns: dict[str, np.ndarray] = {}
     half = torch.as_tensor(predictor.half_width).double()
     for column, name in enumerate(circuit.metric_names):
         centre, reach = outcome.mean[:, column], half[column] * outcome.sigma[:, column]
-        table[name] = physical(circuit, name, centre).numpy()
-        table[f"{name}_lo"] = physical(circuit, name, centre - reach).numpy()
-        table[f"{name}_hi"] = physical(circuit, name, centre + reach).numpy()
-    table[GATE_AREA] = circuit.gate_area(sizes).to_numpy()
+        columns[name] = physical(circuit, name, centre).numpy()
+        columns[f"{name}_lo"] = physical(circuit, name, centre - reach).numpy()
+        columns[f"{name}_hi"] = physical(circuit, name, centre + reach).numpy()
+    columns[GATE_AREA] = circuit.gate_area(sizes).to_numpy()
     current = 10.0 ** outcome.mean[:, problem.quantities.index(SUPPLY_CURRENT)].numpy()
-    table[SUPPLY_CURRENT] = current
-    table[POWER] = current * (np.nan if supply_voltage is None else supply_voltage)
-    table["probability"] = torch.exp(problem.log_probability(outcome)).numpy()
-    margin, spec = _worst(problem, outcome, table)
-    table["worst_margin"], table["worst_spec"] = margin, spec
-    table["validity"] = outcome.validity.numpy()
-    table["trust_distance"] = bench.trust_distance(sizes)
-    table["known"] = table["trust_distance"] < 1e-6
-    return table
+    columns[SUPPLY_CURRENT] = current
+    columns[POWER] = current * (np.nan if supply_voltage is None else supply_voltage)
+    columns["probability"] = torch.exp(problem.log_probability(outcome)).numpy()
+    margin, spec = _worst(problem, outcome, pd.DataFrame(columns))
+    distance = bench.trust_distance(sizes)
+    rest = {
+        "worst_margin": margin.numpy(),
+        "worst_spec": np.array(spec, dtype=object),
+        "validity": outcome.validity.numpy(),
+        "trust_distance": distance,
+        "known": distance < 1e-6,
+    }
+    return pd.concat([sizes.reset_index(drop=True), pd.DataFrame(columns | rest)], axis=1)
 
 
 def relative_margin(problem: Problem, table: pd.DataFrame) -> pd.DataFrame:

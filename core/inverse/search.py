@@ -130,7 +130,8 @@ def _conclude(
     barred = grid_indices(question.space, exclude)
     index, outcome, merit = distinct(pool.index, pool.outcome, pool.merit, barred)
     if pool.diverse:
-        known = among(index, grid_indices(question.space, question.bench.known))
+        library = question.library
+        known = among(index, library.index[: library.known])
         chosen = select_diverse(question.space, index, merit, known, n)
     else:
         chosen = torch.arange(min(n, len(index)))

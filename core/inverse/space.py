@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -56,12 +57,12 @@ class DesignSpace:
         kept = {name: len(grid) for name, grid in zip(self.free, self.grids, strict=True)}
         return tuple(v.name for v in self.circuit.variables if kept.get(v.name, 1) < len(v.grid))
 
-    @property
+    @cached_property
     def coarse(self) -> Tensor:
         """Mask (p) of the coordinates with so few grid points that rounding them changes all."""
         return torch.tensor([len(grid) <= COARSE_POINTS for grid in self.grids])
 
-    @property
+    @cached_property
     def counts(self) -> Tensor:
         """Number of grid points of each free coordinate (p)."""
         return torch.tensor([len(grid) for grid in self.grids])
@@ -77,6 +78,7 @@ class DesignSpace:
         logs = torch.log(designs[:, columns].double().clamp_min(1e-30))
         return ((logs - self.lower) / (self.upper - self.lower)).clamp(0.0, 1.0)
 
+    @cached_property
     def unit_grid(self) -> Tensor:
         """Unit coordinates of the grid points (p x most points), padded with infinity."""
         padded = torch.full((self.dimension, int(self.counts.max())), math.inf, dtype=torch.float64)
@@ -87,9 +89,14 @@ class DesignSpace:
             )
         return padded
 
+    @cached_property
+    def _between(self) -> Tensor:
+        """Halfway between neighbours of the unit grid (p x most points - 1)."""
+        return (self.unit_grid[:, 1:] + self.unit_grid[:, :-1]) / 2.0
+
     def snap(self, unit: Tensor) -> Tensor:
         """Indices (n x p) of the grid points nearest to unit coordinates, by ratio."""
-        return (unit[:, :, None] - self.unit_grid()[None]).abs().argmin(dim=2)
+        return torch.searchsorted(self._between, unit.T.contiguous()).T.contiguous()
 
     def snap_sobol(self, points: Tensor) -> Tensor:
         """Indices (n x p) of uniform points in [0, 1)^p: every value of a coarse grid alike.
@@ -102,7 +109,7 @@ class DesignSpace:
 
     def unit_of(self, index: Tensor) -> Tensor:
         """Unit coordinates (n x p) of grid indices (n x p)."""
-        return self.unit_grid().gather(1, index.T).T
+        return self.unit_grid.gather(1, index.T).T
 
     def table(self, index: Tensor) -> pd.DataFrame:
         """Physical designs (n x d) of grid indices, exactly on the grid."""
