@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shell import selection
+from pages.shell import selection, warm_up
 
 FOLDER = Path(__file__).parent
 PAGES = (
@@ -34,4 +34,5 @@ page = st.navigation(
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     st.title(page.title, anchor=False, width="stretch")
     selection.choose()
+warm_up.begin()
 page.run()

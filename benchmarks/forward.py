@@ -40,12 +40,10 @@ from core.config import STAGES, TrainingConfig, with_overrides
 from core.data import (
     DataSet,
     DomainTable,
-    Transforms,
     bundled_dataset_folder,
-    fit_transforms,
     load_dataset,
 )
-from core.data.transforms import MetricTransform
+from core.data.transforms import MetricTransform, Transforms, fit_transforms
 from core.ensemble import conformal_half_width, load_predictor
 from core.ensemble.evaluation import figures
 from core.ensemble.members import find_network

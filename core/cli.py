@@ -210,7 +210,9 @@ def _data_folder(data: Path | None, circuit: Circuit) -> Path:
 def check(circuit_name: str, data: Path | None, val_split: float, seed: int) -> None:
     """Validate a data set and print what is in it."""
     from core.circuits import load_circuit
-    from core.data import drift_table, load_dataset, quality_findings, scaler_table
+    from core.data import load_dataset, quality_findings
+    from core.data.drift import drift_table
+    from core.data.transforms import scaler_table
 
     circuit = load_circuit(circuit_name)
     dataset = load_dataset(_data_folder(data, circuit), circuit, val_split=val_split, seed=seed)
@@ -260,7 +262,7 @@ def train(
 ) -> None:
     """Train and fit the ensemble."""
     from core.circuits import load_circuit
-    from core.training import start_training
+    from core.training.start import start_training
 
     circuit = load_circuit(circuit_name)
     run = start_training(
@@ -339,7 +341,7 @@ def predict(run_folder: Path, designs: Path, out: Path, model: str) -> None:
 def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> None:
     """Sample sizings that the inverse network finds likely."""
     from core.inverse import parse_numbers, sample_sizings
-    from core.training import run_circuit
+    from core.training.start import run_circuit
 
     circuit = run_circuit(run_folder)
     targets = parse_numbers("--y-target", y_target, circuit)

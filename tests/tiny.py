@@ -6,8 +6,8 @@ from pathlib import Path
 
 from core.circuits import load_circuit
 from core.config import STAGES
-from core.training import start_training
 from core.training.run_store import RunStore
+from core.training.start import start_training
 
 CIRCUIT = load_circuit("5t_opamp")
 OVERRIDES = (

@@ -1,6 +1,9 @@
-"""Data sets: loading and checking, the split, transforms, drift."""
+"""Data sets: loading and checking, the split.
 
-from core.data.drift import drift_table
+``core.data.transforms`` (torch) and ``core.data.drift`` (scipy.stats) are imported by their own
+names: a page that only shows what is there does not wait for them.
+"""
+
 from core.data.loader import (
     bundled_dataset_folder,
     load_dataset,
@@ -10,27 +13,14 @@ from core.data.loader import (
 )
 from core.data.quality import quality_findings
 from core.data.tables import DataSet, DomainTable
-from core.data.transforms import (
-    InputTransform,
-    MetricTransform,
-    Transforms,
-    fit_transforms,
-    scaler_table,
-)
 
 __all__ = [
     "DataSet",
     "DomainTable",
-    "InputTransform",
-    "MetricTransform",
-    "Transforms",
     "bundled_dataset_folder",
-    "drift_table",
-    "fit_transforms",
     "load_dataset",
     "quality_findings",
     "read_designs",
     "read_metrics",
-    "scaler_table",
     "split_rows",
 ]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from core.circuits import Circuit
 from core.data.quality import measured_metrics
@@ -78,9 +78,14 @@ def load_dataset(
 
 
 def split_rows(n: int, val_split: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Split n positions at random into training and validation rows, ascending."""
-    train, validation = train_test_split(np.arange(n), test_size=val_split, random_state=seed)
-    return np.sort(train), np.sort(validation)
+    """Split n positions at random into training and validation rows, ascending.
+
+    The rows are those of ``sklearn.model_selection.train_test_split``, without the second that
+    its import takes.
+    """
+    shuffled = np.random.RandomState(seed).permutation(n)
+    held_out = math.ceil(val_split * n)
+    return np.sort(shuffled[held_out:]), np.sort(shuffled[:held_out])
 
 
 def read_designs(path: str | Path, circuit: Circuit) -> pd.DataFrame:

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from core.circuits import Circuit
-from core.data import DomainTable, Transforms
+from core.data import DomainTable
+from core.data.transforms import Transforms
 from core.ensemble.fusion import Fusion
 from core.ensemble.members import PROCESS, find_network, network_member
 from core.ensemble.process_member import ProcessMember

@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from core.data import Transforms
+from core.data.transforms import Transforms
 from core.errors import CheckpointError, InputError
 from core.models import InverseMDN, load_checkpoint
 from core.models.stored import build
@@ -25,7 +25,7 @@ def mdn_sampler(run_folder: str | Path, seed: int = 0) -> Callable[[Tensor, int]
     Raises:
         CheckpointError: the run or its checkpoint is missing, damaged or foreign.
     """
-    from core.training import run_circuit
+    from core.training.start import run_circuit
 
     folder = Path(run_folder)
     circuit = run_circuit(folder)
@@ -54,7 +54,7 @@ def sample_sizings(
         InputError: n below 1.
         CheckpointError: the run or its network is missing, damaged or foreign.
     """
-    from core.training import run_circuit
+    from core.training.start import run_circuit
 
     if n < 1:
         raise InputError(f"{n} sizings are asked for: give a number of at least 1.")

@@ -10,8 +10,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
-from scipy.optimize import brentq
 
 SECANT = 0.2  # of the swing; the slew rate is the steepest secant over this part
 _LEVELS = 401  # levels between start and end of the swing at which crossings are looked up
@@ -58,6 +56,10 @@ def open_loop(frequency: np.ndarray, response: np.ndarray) -> OpenLoop:
     falls = np.flatnonzero((gain[:-1] >= 1.0) & (gain[1:] < 1.0))
     if gain[0] <= 1.0 or len(falls) == 0:
         return OpenLoop(float(gain[0]), math.nan, math.nan, inverted)
+    # Slow to load, and not needed before something is simulated.
+    from scipy.interpolate import CubicSpline
+    from scipy.optimize import brentq
+
     crossing = int(falls[0])
     near = slice(max(0, crossing - 4), crossing + 6)
     x = np.log10(frequency[near])

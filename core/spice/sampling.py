@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import qmc
 
 from core.circuits import Circuit, Variable
 from core.errors import InputError
@@ -29,6 +28,8 @@ def sample_designs(circuit: Circuit, n: int, seed: int) -> pd.DataFrame:
     """
     if n < 1:
         raise InputError(f"The number of designs is {n}: give at least 1.")
+    from scipy.stats import qmc  # Slow to load, and needed for a new data set alone.
+
     sequence = qmc.Sobol(len(circuit.variables), scramble=True, rng=np.random.default_rng(seed))
     found = pd.DataFrame(columns=circuit.variable_names, dtype=float)
     for _ in range(_MOST_BLOCKS):

@@ -9,7 +9,8 @@ from contextlib import suppress
 import torch
 
 from core.config import STAGES, TrainingConfig
-from core.data import DataSet, fit_transforms
+from core.data import DataSet
+from core.data.transforms import fit_transforms
 from core.errors import CheckpointError, InputError, suggest
 from core.training.device import resolve_device
 from core.training.run_store import RunStore

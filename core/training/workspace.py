@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from core.config import StageConfig, TrainingConfig
-from core.data import DataSet, DomainTable, Transforms
+from core.data import DataSet, DomainTable
+from core.data.transforms import Transforms
 from core.errors import TrainingError
 from core.models import Architecture, load_checkpoint, save_checkpoint
 from core.models.checkpoint import Checkpoint

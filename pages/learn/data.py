@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from core.data import DataSet
+from core.data.drift import drift_table
 from core.data.paired import paired_designs, paired_drift
 from core.data.upload import store_upload, template
 from core.errors import CrossfabError
@@ -135,13 +136,19 @@ def distributions(dataset: DataSet) -> None:
             )
 
 
+@st.cache_data(max_entries=12, show_spinner="Comparing A and B")
+def drift_of(folder: Path, circuit_id: str, version: tuple[int, int]) -> pd.DataFrame:
+    """Return the drift table of a data set in one state of its files."""
+    return drift_table(loaders.dataset(folder, circuit_id))
+
+
 def drift(selection: Selection, dataset: DataSet) -> None:
     """Show the drift of every column with its verdict."""
     st.caption(
         "Both processes are sampled from the same design space, so the sizes should not drift; "
         "the metrics do. Sort by a column's head."
     )
-    table = loaders.drift(selection.data, selection.circuit.id)
+    table = drift_of(selection.data, selection.circuit.id, places.stamp(selection.data))
     shown = quantities(dataset.circuit)
     table = table.assign(label=[shown[name].label for name in table.index])
     st.dataframe(

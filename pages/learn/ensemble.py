@@ -15,11 +15,11 @@ from core.figures.sensitivity import elasticity_map, importance_map
 from core.inverse import sensitivities
 from core.models.checkpoint import load_checkpoint
 from core.training.run_store import RunStore
-from pages.shell import loaders
+from pages.shell import models as trained
 from pages.shell.learning_curve import learning_curve_tab
-from pages.shell.loaders import HeldOut
+from pages.shell.models import HeldOut, needed_run
 from pages.shell.selection import Selection, current
-from pages.shell.widgets import CHART, chart_columns, needed_run, show_fault, theme
+from pages.shell.widgets import CHART, chart_columns, show_fault, theme
 
 MODEL_HELP = (
     "ensemble: all members fused. align: A's network tuned on B. target_only: the same network "
@@ -32,7 +32,7 @@ def held_out_or_stop(selection: Selection) -> HeldOut:
     """Return the held-out rows with predictions; where the data are gone say so."""
     assert selection.run is not None
     try:
-        return loaders.held_out(selection.run)
+        return trained.held_out(selection.run)
     except CrossfabError as error:
         show_fault(error, "The plots need the data that this run was trained on")
         st.stop()
@@ -273,7 +273,7 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     st.caption(
         " · ".join(f"{shown[name].label} {shown[name].text(design[name])}" for name in names)
     )
-    table = sensitivities(loaders.bench(selection.run, "ensemble"), design)
+    table = sensitivities(trained.bench(selection.run, "ensemble"), design)
     table = table.loc[selection.circuit.metric_names]
     st.plotly_chart(
         elasticity_map(
@@ -288,7 +288,7 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     )
     st.caption("By how many per cent a metric moves when one variable grows by one per cent.")
     st.markdown("**Over the whole design space**: share of a metric's variation, %")
-    effects = loaders.importance(selection.run)
+    effects = trained.importance(selection.run)
     st.plotly_chart(
         importance_map(
             effects,

@@ -17,7 +17,7 @@ from core.figures.schematic import WIDTHS, schematic
 from core.inverse import DesignResult, report
 from core.inverse.link import specification_to_text
 from core.spice import Simulation, load_process, pdk_netlist
-from pages.shell import contribution, library_panel, loaders, spice
+from pages.shell import contribution, library_panel, models, spice
 from pages.shell.widgets import INK, show_fault, theme
 
 UNSEEN_IN_DATA = "\\* predicted by the model, not simulated yet."
@@ -186,7 +186,7 @@ def what_if(result: DesignResult, number: int, run: Path, model: str) -> None:
                 format_func=shown[variable.name].text,
                 key=f"design_what_if_{variable.name}_{number}_{text}",
             )
-    predictor, bench = loaders.predictor(run, model), loaders.bench(run, model)
+    predictor, bench = models.predictor(run, model), models.bench(run, model)
     row = pictures.predicted_row(predictor, bench, sizes, result.supply_voltage)
     sheet = pictures.spec_sheet(result.specification, row)
     st.dataframe(

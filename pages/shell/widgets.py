@@ -10,7 +10,6 @@ import streamlit as st
 
 from core.data import DataSet
 from core.errors import CrossfabError, InputError
-from core.training.run_store import RunStore
 from pages.shell import loaders
 from pages.shell.selection import Selection
 
@@ -63,35 +62,6 @@ def needed_dataset(selection: Selection) -> DataSet:
     except CrossfabError as error:
         show_fault(error, title=f"The data set {selection.data_name} cannot be used")
         st.stop()
-
-
-def needed_run(selection: Selection) -> Path:
-    """Return the folder of a run whose ensemble can predict; else say what to do and end."""
-    if selection.run is None:
-        empty_state(
-            "No trained run yet",
-            f"Nothing has been trained for the {selection.circuit.name}. "
-            "The preset *quick* takes less than a minute.",
-            "pages/learn/training.py",
-            "Train on the Training page",
-        )
-        st.stop()
-    if not (selection.run / "evaluation.json").is_file():
-        state = RunStore(selection.run).status().state
-        empty_state(
-            f"The run {selection.run_name} has no results yet",
-            f"It is **{state}**; the ensemble is fitted at the end of a run. "
-            "Pick another run above, or follow this one on the Training page.",
-            "pages/learn/training.py",
-            "Go to Training",
-        )
-        st.stop()
-    try:
-        loaders.predictor(selection.run, "ensemble")
-    except CrossfabError as error:
-        show_fault(error, title=f"The run {selection.run_name} cannot be used")
-        st.stop()
-    return selection.run
 
 
 def chart_columns(count: int, per_row: int) -> Iterator[st.delta_generator.DeltaGenerator]:

@@ -17,11 +17,11 @@ from core.inverse import DesignResult, Specification, design, guide
 from core.inverse.link import specification_to_text
 from core.spice import load_process, process_names
 from core.training.run_store import RunStore
-from pages.shell import candidate, library_panel, loaders, sign_off, spice
+from pages.shell import candidate, library_panel, models, sign_off, spice
 from pages.shell.places import stamp
 from pages.shell.selection import Selection, current
 from pages.shell.spec_panel import SpecPanel
-from pages.shell.widgets import CHART, needed_run, show_fault
+from pages.shell.widgets import CHART, show_fault
 
 NARROW = 42  # px, of a column with a number of few digits
 COUNTS = (5, 10, 20, 40)
@@ -44,10 +44,10 @@ def solved(
 ) -> DesignResult:
     """Return the candidates of a specification; its text stands for it in the cache."""
     return design(
-        loaders.bench(Path(run), model),
+        models.bench(Path(run), model),
         _specification,
         n=count,
-        sampler=loaders.sampler(Path(run)) if from_network else None,
+        sampler=models.sampler(Path(run)) if from_network else None,
         supply_voltage=supply,
     )
 
@@ -58,7 +58,7 @@ def guidance(result: DesignResult, run: Path, model: str, supply: float | None) 
     Returns:
         Which columns of the table are to be seen, picked beside the sentence.
     """
-    found = guide(loaders.bench(run, model), result.specification, supply)
+    found = guide(models.bench(run, model), result.specification, supply)
     counters = result.counters
     left, right = st.columns([1.75, 1], vertical_alignment="center")
     left.caption(
@@ -163,7 +163,7 @@ def pictures_of_all(result: DesignResult, run: Path, model: str) -> None:
     y = right.selectbox(
         "Up", names, 1, format_func=lambda name: shown[name].label, key="design_trade_y"
     )
-    known = loaders.predictor(run, model).known_designs()
+    known = models.predictor(run, model).known_designs()
     figure = pictures.trade_off(result.candidates, known, result.specification, (x, y))
     st.plotly_chart(figure, config=CHART, key="design_trade", alt="Trade-off")
     st.plotly_chart(
@@ -218,7 +218,7 @@ def choose(selection: Selection, run: Path) -> Choices:
     trained_for = spice.target_process(RunStore(run).config())
     names = process_names()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", loaders.models(run), key="design_model", width=150)
+        model = st.selectbox("Model", models.names(run), key="design_model", width=150)
         process = st.selectbox(
             "Process B",
             names,
@@ -238,7 +238,7 @@ def choose(selection: Selection, run: Path) -> Choices:
             help="What to do with candidates that are predicted to fail",
             on_change=redraw,
         )
-        able = loaders.has_sampler(run)
+        able = models.has_sampler(run)
         from_network = st.toggle(
             "Network starts",
             value=True,
@@ -295,12 +295,12 @@ def outcome(run: Path, panel: SpecPanel, choices: Choices) -> None:
 
 
 selection = current()
-run = needed_run(selection)
+run = models.needed_run(selection)
 left, right = st.columns([1, 2.35], gap="medium")
 with right:
     choices = choose(selection, run)
-bench = loaders.bench(run, choices.model)
-known = loaders.predictor(run, choices.model).known_designs()
+bench = models.bench(run, choices.model)
+known = models.predictor(run, choices.model).known_designs()
 panel = SpecPanel(selection.circuit, known, reached_values(bench, choices.supply), OUTCOME)
 with left, st.container(border=True, gap="xsmall"):
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from core.circuits import load_circuit
-from core.data import drift_table, load_dataset
+from core.data import load_dataset
+from core.data.drift import drift_table
 from tests.synthetic import write_dataset
 
 CIRCUIT = load_circuit("5t_opamp")

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import train_test_split
 
 from core.circuits import load_circuit
-from core.data import load_dataset, read_designs
+from core.data import load_dataset, read_designs, split_rows
 from core.errors import InputError
 from tests.synthetic import FILES, write_dataset
 
@@ -51,6 +52,14 @@ def test_a_sound_folder_loads_with_both_domains_and_the_split(folder):
     assert set(dataset.train_rows) | set(dataset.validation_rows) == set(range(120))
     assert list(dataset.source.designs.columns) == CIRCUIT.variable_names
     assert (dataset.source_process, dataset.target_process) == ("A", "B")
+
+
+@pytest.mark.parametrize(("n", "share", "seed"), [(10, 0.2, 42), (301, 0.25, 7), (50, 0.07, 0)])
+def test_the_split_is_that_of_scikit_learn(n, share, seed):
+    theirs = train_test_split(np.arange(n), test_size=share, random_state=seed)
+    ours = split_rows(n, share, seed)
+    for mine, other in zip(ours, theirs, strict=True):
+        np.testing.assert_array_equal(mine, np.sort(other))
 
 
 def test_the_split_depends_on_the_seed_alone(folder):

@@ -10,7 +10,8 @@ import torch
 
 from core.circuits import load_circuit
 from core.config import TransformConfig
-from core.data import Transforms, fit_transforms, load_dataset, scaler_table
+from core.data import load_dataset
+from core.data.transforms import Transforms, fit_transforms, scaler_table
 from tests.synthetic import write_dataset
 
 CIRCUIT = load_circuit("5t_opamp")

@@ -13,8 +13,9 @@ from safetensors.torch import load_file
 
 from core.data import load_dataset
 from core.errors import CheckpointError, InputError, TrainingError
-from core.training import Cancelled, run_circuit, start_training
 from core.training.run_store import RunState, RunStore
+from core.training.start import run_circuit, start_training
+from core.training.watch import Cancelled
 from tests.synthetic import FILES, write_dataset
 from tests.tiny import CIRCUIT, OVERRIDES, tiny_run
 
