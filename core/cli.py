@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from core.circuits import Circuit
 
-MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
+MODELS = ("ensemble", "align", "gaussian_process", "target_only", "dual_head", "baseline")
 STAGES = "baseline,align,target_only,dual_head,mdn"
 ENGINES = ("auto", "ngspice", "neospice")
 

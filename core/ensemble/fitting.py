@@ -80,6 +80,9 @@ def fit_ensemble(work: Workspace) -> None:
     # The process' hyper-parameters have seen every row: its held-out errors are small already.
     others = 1.0 - fusion.process_share(*stacked(members)[1:])
     calibrations["ensemble"] = calibrate(y, fused, weight, coverage, learning**others)
+    if process:  # By itself it has one sigma everywhere.
+        alone = HeldOut(process.held_out, torch.ones_like(process.held_out))
+        calibrations[PROCESS] = calibrate(y, alone, weight, coverage, 1.0)
     validity = fit_validity(
         (work.transforms.features(work.dataset.source.designs), work.dataset.source.valid),
         (work.transforms.features(work.dataset.train.designs), work.dataset.train.valid),

@@ -32,7 +32,7 @@ from core.models import MLP, Checkpoint, fill, load_checkpoint
 from core.models.stored import build, tensors_of
 from core.training.run_store import RunStore
 
-MODELS = ("ensemble", "align", "target_only", "dual_head", "baseline")
+MODELS = ("ensemble", "align", "gaussian_process", "target_only", "dual_head", "baseline")
 _CHUNK = 512  # Designs at a time: activations stay in the processor's cache.
 _SHARE = 8  # Chunks that make a thread worth its start.
 _ALL_CORES = Lock()
@@ -221,6 +221,14 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
     final = ensemble.tensors[f"temperature_squared.{model}"]
+    if model == PROCESS:
+        alone = _process(folder, circuit, ensemble)
+
+        def constant(x: Tensor) -> tuple[Tensor, Tensor]:
+            mu, _ = alone(x)
+            return mu, final * torch.ones_like(mu)
+
+        return constant
     if model != "ensemble":
         member = _network(folder, circuit, ensemble, model)
 

@@ -22,8 +22,9 @@ from pages.shell.selection import Selection, current
 from pages.shell.widgets import CHART, chart_columns, show_fault, theme
 
 MODEL_HELP = (
-    "ensemble: all members fused. align: A's network tuned on B. target_only: the same network "
-    "from scratch on B. dual_head: one backbone, a head for each process. baseline: A's network "
+    "ensemble: all members fused. align: A's network tuned on B. gaussian_process: Gaussian "
+    "process on the sizes and on what A's network says. target_only: the network of align, from "
+    "scratch on B. dual_head: one backbone, a head for each process. baseline: A's network "
     "as it is, the answer without any transfer."
 )
 

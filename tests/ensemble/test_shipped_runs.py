@@ -9,7 +9,7 @@ import pytest
 
 from core.circuits import load_circuit
 from core.data import bundled_dataset_folder, load_dataset
-from core.ensemble import evaluate_run, load_predictor, model_names
+from core.ensemble import MODELS, evaluate_run, load_predictor, model_names
 
 CIRCUITS = ("5t_opamp", "two_stage_opamp")
 
@@ -39,7 +39,7 @@ def test_a_shipped_run_was_made_by_the_default_training_on_the_bundled_data(ship
         config["fingerprint"]
         == load_dataset(bundled_dataset_folder(circuit.id), circuit).fingerprint
     )
-    assert model_names(shipped) == ["ensemble", "align", "target_only", "dual_head", "baseline"]
+    assert model_names(shipped) == list(MODELS)
 
 
 def test_the_5t_ota_is_predicted_with_a_mean_r2_above_0_96_on_rows_nothing_was_fitted_on(
