@@ -61,6 +61,7 @@ def candidates_view(candidates: pd.DataFrame, specification: Specification) -> p
         "#": np.arange(1, len(candidates) + 1),
         "P(all)": chance,
         "Predicted": np.where(chance >= 0.5, PASS_PREDICTED, FAIL_PREDICTED),
+        "From": np.where(candidates["known"], KNOWN, "new"),
         "Least sure of": [
             _requirement_label(name, shown) for name in candidates["worst_spec"].astype(str)
         ],
@@ -70,7 +71,6 @@ def candidates_view(candidates: pd.DataFrame, specification: Specification) -> p
         head, values = scaled_column(shown[name], candidates[name])
         columns[head] = values
     columns["Distance"] = candidates["trust_distance"]
-    columns["From"] = np.where(candidates["known"], KNOWN, "new")
     return pd.DataFrame(columns, index=candidates.index)
 
 
@@ -78,11 +78,11 @@ def view_columns(view: pd.DataFrame, circuit: Circuit) -> dict[str, list[str]]:
     """Return which columns of the sortable table are seen together, by name of the choice."""
     numbers = [head for head in view.columns if "[" in head]
     metrics, derived = len(circuit.metric_names), len(circuit.metric_names) + 2
-    first = ["#", "P(all)", "Predicted", "Least sure of"]
+    first = ["#", "P(all)", "Predicted", "From", "Least sure of"]
     columns = (
         [*first, *numbers[:metrics]],
         ["#", *numbers[derived:]],
-        [*first, *numbers[metrics:derived], "Distance", "From"],
+        [*first, *numbers[metrics:derived], "Distance"],
         list(view.columns),
     )
     return dict(zip(VIEWS, columns, strict=True))

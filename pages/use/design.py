@@ -112,20 +112,20 @@ def candidate_table(result: DesignResult, columns: str) -> int:
                 format="%.2f",
                 min_value=0,
                 max_value=1,
-                width=90,
+                width=66,
                 help="Probability that the design meets every spec, by the model",
             ),
             "Predicted": st.column_config.TextColumn(
-                width=80, help="* predicted; not simulated yet"
+                width=72, help="* predicted; not simulated yet"
             ),
-            "Least sure of": st.column_config.TextColumn(width=110),
+            "Least sure of": st.column_config.TextColumn(width=96),
             "Distance": st.column_config.NumberColumn(
                 format="%.1f",
                 help="To the nearest simulated design; 1 is typical of known designs, more is "
                 "further from what the model knows",
             ),
             "From": st.column_config.TextColumn(
-                help="data: simulated before, so its values are known; new: predicted"
+                width=NARROW, help="data: simulated before, so its values are known; new: predicted"
             ),
             **{
                 head: st.column_config.NumberColumn(format="%.4g")
