@@ -12,6 +12,7 @@ from benchmarks.inverse.methods import ABLATIONS, OURS, PEERS, RIVALS
 from benchmarks.inverse.specs import POOL_SIZE, FrozenSpec
 
 BUDGETS = (1, 5, 10, 20, 50, 100, 200)
+FEWEST = 10  # Trials of a peer; of fewer, a share says little.
 LEVELS = (0.25, 0.5, 0.75, 0.9)
 OWN = next(iter(OURS))
 
@@ -99,7 +100,7 @@ def ratios(trials: pd.DataFrame) -> pd.DataFrame:
 
 def _ratio(ours: pd.Series, theirs: pd.DataFrame, level: float) -> tuple[float, str] | None:
     common = theirs[theirs["number"].isin(ours.index)]
-    if not len(common):
+    if len(common) < FEWEST:
         return None
     own = _needed(ours[common["number"]].to_numpy(), level)
     other = _needed(common["first"].fillna(np.inf).to_numpy(), level)

@@ -45,9 +45,10 @@ def test_the_interval_is_wilsons() -> None:
 
 
 def test_the_ratio_is_that_of_the_best_peer_at_equal_success() -> None:
-    rows = [cell(n, "crossfab", 2) for n in range(4)]
-    rows += [cell(n, "cma-es", first) for n, first in enumerate([10, 20, 40, None])]
-    rows += [cell(n, "evolution", first) for n, first in enumerate([30, 30, 30, None])]
+    rows = [cell(n, "crossfab", 2) for n in range(12)]
+    rows += [cell(n, "cma-es", first) for n, first in enumerate(3 * [10, 20, 40, None])]
+    rows += [cell(n, "evolution", first) for n, first in enumerate(3 * [30, 30, 30, None])]
+    rows += [cell(n, "tpe", 1) for n in range(9)]  # Too few trials to tell.
     found = ratios(pd.DataFrame(rows)).set_index("success")
     assert found.loc[0.5, "best peer"] == "cma-es"
     assert found.loc[0.5, "ratio"].startswith("10.0 ")
