@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 from core.data import load_dataset
+from core.ensemble import MODELS
 from core.errors import CheckpointError, InputError, TrainingError
 from core.training.run_store import RunState, RunStore
 from core.training.start import run_circuit, start_training
@@ -76,7 +77,7 @@ def test_the_carry_over_is_reported(run):
 
 def test_the_evaluation_reports_every_model_and_metric(run):
     report = run.read_json("evaluation.json")
-    assert list(report["models"]) == ["ensemble", "align", "target_only", "dual_head", "baseline"]
+    assert list(report["models"]) == list(MODELS)
     for model in report["models"].values():
         assert list(model["metrics"]) == CIRCUIT.metric_names
         for figures in model["metrics"].values():
