@@ -221,20 +221,18 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
     final = ensemble.tensors[f"temperature_squared.{model}"]
-    if model == PROCESS:
-        alone = _process(folder, circuit, ensemble)
-
-        def constant(x: Tensor) -> tuple[Tensor, Tensor]:
-            mu, _ = alone(x)
-            return mu, final * torch.ones_like(mu)
-
-        return constant
     if model != "ensemble":
-        member = _network(folder, circuit, ensemble, model)
+        member: nn.Module = (
+            _process(folder, circuit, ensemble)
+            if model == PROCESS
+            else _network(folder, circuit, ensemble, model)
+        )
+        # By itself the process has one sigma everywhere; its doubt is for the fusion.
+        constant = model == PROCESS
 
         def single(x: Tensor) -> tuple[Tensor, Tensor]:
             mu, variance = member(x)
-            return mu, final * variance
+            return mu, final * (torch.ones_like(mu) if constant else variance)
 
         return single
     names = [name for name in ensemble.metadata["members"] if name != PROCESS]

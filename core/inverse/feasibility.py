@@ -233,7 +233,7 @@ def _limits(
         if requirement.margin(together) < 0:
             together = _round_safely(together, sign)
         resolves = not bool(short[best_together, others].any())
-        limits.append(Limit(requirement, alone, together, bool(possible[k]), whole, bool(resolves)))
+        limits.append(Limit(requirement, alone, together, bool(possible[k]), whole, resolves))
     return tuple(limits)
 
 
