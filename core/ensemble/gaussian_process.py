@@ -23,6 +23,8 @@ from torch.nn import functional
 _ITERATIONS = 80
 JITTER = 1e-10
 _LN2 = math.log(2.0)
+# The derivative of the Matern correlation by r^2 is -(1 + r) exp(-r) / 6.
+_SLOPE_FACTOR = -(_LN2**2) / 6.0
 _START_LENGTH, _START_LOG_NOISE, _START_LOG_SLOPE = 3.0, -6.0, -1.0
 # Weak priors: length scales around 3 input spreads, noise around exp(-5) output spreads.
 _PRIOR_LENGTH_SPREAD, _PRIOR_LOG_NOISE, _PRIOR_NOISE_SPREAD = 2.0, -5.0, 3.0
@@ -52,29 +54,34 @@ class Hyperparameters:
 
 
 class _Matern(torch.autograd.Function):
-    """Matern 5/2 correlation of squared distances, in units in which it decays as 2^-distance.
-
-    Elementwise, with the derivative in closed form, in as few passes over memory as it takes:
-    this is most of what a process costs. PyTorch's ``exp2`` and ``rsqrt`` of doubles take half
-    the time of its ``exp`` and ``sqrt``.
-    """
+    """Matern 5/2 correlation of squared distances, in units in which it decays as 2^-distance."""
 
     @staticmethod
     def forward(ctx: Any, squared: Tensor) -> Tensor:
         """Return (1 + r + r^2 / 3) exp(-r), with r = ln 2 times the distance."""
-        squared = squared.clamp(min=1e-12)
-        distance = squared.rsqrt().mul_(squared)
-        decay = distance.neg().exp2_()
-        slope = torch.addcmul(decay, distance, decay, value=_LN2)  # (1 + r) exp(-r)
+        correlation, slope = _matern_and_slope(squared)
         if ctx.needs_input_grad[0]:
             ctx.save_for_backward(slope)
-        return torch.addcmul(slope, squared, decay, value=_LN2**2 / 3.0)
+        return correlation
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> Tensor:
-        """By the derivative -(1 + r) exp(-r) / 6 with respect to r^2."""
+        """By the derivative with respect to the squared distance."""
         (slope,) = ctx.saved_tensors
-        return gradients[0] * slope * (-(_LN2**2) / 6.0)
+        return gradients[0] * slope * _SLOPE_FACTOR
+
+
+def _matern_and_slope(squared: Tensor) -> tuple[Tensor, Tensor]:
+    """Matern 5/2 correlation of squared distances, and (1 + r) exp(-r), which its slope is made of.
+
+    Elementwise, in as few passes over memory as it takes: this is most of what a process costs.
+    PyTorch's ``exp2`` and ``rsqrt`` of doubles take half the time of its ``exp`` and ``sqrt``.
+    """
+    squared = squared.clamp(min=1e-12)
+    distance = squared.rsqrt().mul_(squared)
+    decay = distance.neg().exp2_()
+    slope = torch.addcmul(decay, distance, decay, value=_LN2)
+    return torch.addcmul(slope, squared, decay, value=_LN2**2 / 3.0), slope
 
 
 def matern(a: Tensor, b: Tensor, length: Tensor) -> Tensor:
@@ -82,14 +89,22 @@ def matern(a: Tensor, b: Tensor, length: Tensor) -> Tensor:
 
     Leading axes of the length scales lead the result too, ... x n_a x n_b: one kernel each.
     """
-    scale = (math.sqrt(5.0) / _LN2) * torch.exp(-length).unsqueeze(-2)
-    u, v = a * scale, b * scale
-    # |u|^2 - 2 u v + |v|^2 as one matrix product.
+    scale = _distance_scale(length).unsqueeze(-2)
+    correlation: Tensor = _Matern.apply(_squared_distances(a * scale, b * scale))
+    return correlation
+
+
+def _distance_scale(length: Tensor) -> Tensor:
+    """What inputs are multiplied with, for ``_matern_and_slope`` of their squared distances."""
+    return (math.sqrt(5.0) / _LN2) * torch.exp(-length)
+
+
+def _squared_distances(u: Tensor, v: Tensor) -> Tensor:
+    """|u|^2 - 2 u v + |v|^2 of ... x n_u x q and ... x n_v x q, as one matrix product."""
     ones = [torch.ones_like(part[..., :1]) for part in (u, v)]
     left = torch.cat([u, u.square().sum(-1, keepdim=True), ones[0]], dim=-1)
     right = torch.cat([-2.0 * v, ones[1], v.square().sum(-1, keepdim=True)], dim=-1)
-    correlation: Tensor = _Matern.apply(left @ right.mT)
-    return correlation
+    return left @ right.mT
 
 
 def covariances(inputs: Tensor, h: Hyperparameters) -> Tensor:
@@ -204,4 +219,30 @@ def _weighted(inputs: Tensor, known: Tensor, length: Tensor, weights: Tensor) ->
     """One output's kernels summed with its weights (n): r; no kernel is asked where all are 0."""
     if not bool(weights.any()):
         return inputs.new_zeros(len(inputs))
-    return matern(inputs, known, length) @ weights
+    total: Tensor = _WeightedKernels.apply(inputs, known, length, weights)
+    return total
+
+
+class _WeightedKernels(torch.autograd.Function):
+    """Kernels of r inputs with n known ones, summed with weights: differentiable by the inputs.
+
+    The derivative costs one matrix product where the kernels are at hand. Left to the graph, a
+    Jacobian of many outputs would carry every kernel through a backward pass for each of them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, known: Tensor, length: Tensor, weights: Tensor) -> Tensor:
+        """Return r sums; inputs r x q, known n x q, log length scales q, weights n."""
+        scale = _distance_scale(length)
+        u, v = inputs * scale, known * scale
+        correlation, slope = _matern_and_slope(_squared_distances(u, v))
+        if ctx.needs_input_grad[0]:
+            pull = slope * (weights * _SLOPE_FACTOR)
+            ctx.save_for_backward(2.0 * scale * (u * pull.sum(1, keepdim=True) - pull @ v))
+        return correlation @ weights
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        """By the inputs alone."""
+        (by_inputs,) = ctx.saved_tensors
+        return gradients[0].unsqueeze(-1) * by_inputs, None, None, None

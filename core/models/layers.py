@@ -43,6 +43,10 @@ class MemberLinear(nn.Module):
             return x @ self.weight + self.bias
         x = x.expand(len(self.weight), *x.shape[-2:])
         weight: Tensor = self.weight
+        if x.requires_grad and not self.training:
+            # One by one: a Jacobian's batched backward pass would copy all weights for each row.
+            each = zip(self.bias, x, weight, strict=True)
+            return torch.stack([torch.addmm(*member) for member in each])
         if weight.shape[2] < _NARROW:
             weight = weight.mT.contiguous().mT
         return torch.baddbmm(self.bias.unsqueeze(1), x, weight)

@@ -68,6 +68,20 @@ def test_the_derivative_of_the_correlation_agrees_with_finite_differences():
     assert torch.autograd.gradcheck(matern, inputs)
 
 
+def test_the_derivative_of_the_mean_agrees_with_finite_differences():
+    assert torch.autograd.gradcheck(GaussianProcess(X, Y, GIVEN).mean, NEW.clone().requires_grad_())
+
+
+def test_one_batched_backward_pass_gives_the_whole_jacobian_of_the_mean():
+    process, inputs = GaussianProcess(X, Y, GIVEN), NEW.clone().requires_grad_()
+    mean = process.mean(inputs)
+    basis = torch.eye(2, dtype=mean.dtype)[:, None].expand(-1, len(NEW), -1)
+    slopes = torch.autograd.grad(mean, inputs, basis, is_grads_batched=True)[0]
+    whole = torch.autograd.functional.jacobian(process.mean, NEW)
+    rows = torch.arange(len(NEW))
+    torch.testing.assert_close(slopes.transpose(0, 1), whole[rows, :, rows])
+
+
 def test_several_kernels_at_once_equal_one_by_one():
     lengths = torch.stack([GIVEN.length, 0.5 * GIVEN.length])
     together = matern(X, NEW, lengths)

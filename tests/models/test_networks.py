@@ -51,6 +51,18 @@ def test_each_network_side_by_side_equals_the_same_network_alone(network_class):
     torch.testing.assert_close(mean_of(together, x)[1], mean_of(alone, x))
 
 
+def test_networks_side_by_side_predict_the_same_when_asked_for_slopes(network_class):
+    model, x = network_class(replace(SHAPE, members=3)).double().eval(), torch.randn(9, 7).double()
+    plain, asked = mean_of(model, x), mean_of(model, x.clone().requires_grad_())
+    torch.testing.assert_close(asked, plain)
+
+
+def test_slopes_by_the_inputs_agree_with_finite_differences(network_class):
+    model = network_class(replace(SHAPE, members=2)).double().eval()
+    x = torch.randn(3, 7, dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda inputs: mean_of(model, inputs), x)
+
+
 def test_the_same_seed_makes_the_same_network(network_class):
     torch.manual_seed(3)
     first = network_class(SHAPE)
