@@ -128,12 +128,12 @@ def distributions(dataset: DataSet) -> None:
         quantity = shown[name]
         log = scale == "log" and quantity.unit != "deg"
         with column:
-            st.plotly_chart(
+            st.altair_chart(
                 distribution(samples, quantity, log=log),
-                config=CHART,
                 key=f"data_distribution_{name}",
                 alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
             )
+    st.caption("Drag moves an axis, Alt and the wheel zoom it, a double click goes back.")
 
 
 @st.cache_data(max_entries=12, show_spinner="Comparing A and B")

@@ -24,11 +24,16 @@ SHOWN = quantities(CIRCUIT)
 def test_a_distribution_shows_shares_of_each_process_in_its_colour():
     samples = {"A": np.geomspace(1e6, 1e7, 400), "B": np.geomspace(2e6, 3e7, 50)}
     figure = distribution(samples, SHOWN["ugf"], log=True)
-    assert [trace.line.color for trace in figure.data] == [style.A, style.B]
-    for trace in figure.data:
-        # Every bin is drawn by two points of the same height.
-        assert np.sum(trace.y[1:-1]) / 2 == pytest.approx(100.0, rel=1e-5)
-    assert figure.data[1].name == "B: 50"
+    table = figure.data
+    assert table["process"].unique().tolist() == ["A: 400", "B: 50"]
+    assert table.groupby("process")["share"].sum().tolist() == pytest.approx([100.0, 100.0])
+    colour = figure.to_dict()["layer"][0]["encoding"]["color"]["scale"]
+    assert colour == {"domain": ["A: 400", "B: 50"], "range": [style.A, style.B]}
+
+
+def test_a_distribution_without_any_value_has_no_logarithmic_axis():
+    figure = distribution({"A": [np.nan], "B": [np.nan]}, SHOWN["ugf"], log=True)
+    assert figure.to_dict()["layer"][0]["encoding"]["x"]["scale"]["type"] == "linear"
 
 
 def test_bins_span_the_values_and_survive_constants_and_nothing():
