@@ -31,6 +31,7 @@ from pages.shell import loaders, places, spice
 from pages.shell.selection import FRESH_DATA, Selection, current
 from pages.shell.widgets import (
     CHART,
+    MOVED,
     chart_columns,
     faults_shown,
     needed_dataset,
@@ -133,7 +134,7 @@ def distributions(dataset: DataSet) -> None:
                 key=f"data_distribution_{name}",
                 alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
             )
-    st.caption("Drag moves an axis, Alt and the wheel zoom it, a double click goes back.")
+    st.caption(MOVED)
 
 
 @st.cache_data(max_entries=12, show_spinner="Comparing A and B")

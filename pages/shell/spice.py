@@ -18,7 +18,7 @@ from core.spice import (
     simulate,
     simulate_one,
 )
-from pages.shell.widgets import CHART
+from pages.shell.widgets import MOVED
 
 REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
 
@@ -100,21 +100,21 @@ def responses(simulations: Mapping[str, Simulation], key: str) -> None:
         st.markdown("**Bode plot**, loop open at AC")
         sweeps = {name: found.bode for name, found in simulations.items() if len(found.bode)}
         if sweeps:
-            st.plotly_chart(bode(sweeps), config=CHART, key=f"{key}_bode", alt="Bode plot")
+            gain, phase = bode(sweeps)
+            st.altair_chart(gain, key=f"{key}_gain", alt="Bode plot: gain over frequency")
+            st.altair_chart(phase, key=f"{key}_phase", alt="Bode plot: phase over frequency")
         else:
             st.caption("The AC sweep gave no result.")
     with right:
         st.markdown("**Step response**, unity-gain buffer")
         steps = {name: found.step for name, found in simulations.items() if len(found.step)}
         if steps:
-            st.plotly_chart(
-                step_response(steps, height=340),
-                config=CHART,
-                key=f"{key}_step",
-                alt="Step response",
+            st.altair_chart(
+                step_response(steps, height=360), key=f"{key}_step", alt="Step response"
             )
         else:
             st.caption("The transient gave no result.")
+    st.caption(MOVED)
 
 
 def current_text(found: Simulation) -> str:

@@ -52,6 +52,32 @@ def test_the_unity_gain_frequency_of_an_integrator_is_where_theory_puts_it():
     assert np.isnan(response.unity_gain_frequency(sweep.assign(gain=-3.0)))
 
 
+def test_a_bode_plot_marks_where_each_gain_falls_through_one():
+    frequency = np.geomspace(1, 1e9, 400)
+    sweeps = {
+        name: pd.DataFrame(
+            {"frequency": frequency, "gain": 20 * np.log10(ugf / frequency), "phase": -90.0}
+        )
+        for name, ugf in (("A", 3e6), ("B", 8e6))
+    }
+    gain, phase = response.bode(sweeps)
+    for panel, height in ((gain, 200), (phase, 200)):
+        marked = panel.layer[-1].data
+        assert marked["name"].tolist() == ["A", "B"]
+        assert marked["crossing"].tolist() == pytest.approx([3e6, 8e6], rel=1e-3)
+        assert panel.height == height
+    colour = gain.layer[1].to_dict()["encoding"]["color"]["scale"]
+    assert colour == {"domain": ["A", "B"], "range": [style.A, style.B]}
+
+
+def test_a_step_response_shows_input_and_output_of_each_process():
+    step = pd.DataFrame({"time": [0.0, 1e-6], "input": [0.0, 1.0], "output": [0.0, 0.9]})
+    shown = response.step_response({"A": step, "B": 2.0 * step}).data
+    last = shown[shown["time"] > 0].set_index(["name", "node"])["voltage"]
+    assert last[("A", "output")] == 0.9
+    assert last[("B", "input")] == 2.0
+
+
 def test_parity_counts_what_lies_in_its_interval():
     measured = np.array([1.0, 2.0, 4.0, np.nan]) * 1e6
     figure = accuracy.parity(measured, measured, measured * 0.9, measured * 0.95, SHOWN["ugf"])

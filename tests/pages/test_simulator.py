@@ -17,7 +17,7 @@ def test_both_processes_are_simulated_side_by_side(workspace, open_page):
     table = app.dataframe[0].value
     assert list(table.index)[-1] == "Supply current"
     assert table.shape == (6, 2)
-    assert len(app.get("plotly_chart")) == 2
+    assert len(app.get("vega_lite_chart")) == 3
 
 
 def test_a_design_from_another_page_is_taken_over(workspace, open_page):
@@ -71,4 +71,4 @@ def test_one_variable_is_swept_in_both_processes(workspace, open_page):
     app.selectbox(key="simulator_sweep_variable").set_value("l1").run()
     app.button(key="simulator_sweep").click().run()
     assert not app.exception
-    assert len(app.get("plotly_chart")) == 3
+    assert len(app.get("plotly_chart")) == 1
