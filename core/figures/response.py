@@ -16,6 +16,7 @@ import pandas as pd
 from core.figures import style
 
 COLOURS = {"A": style.A, "B": style.B}
+_READ_POINTS = 40  # Points a curve that the pointer can read: each is an element of the page.
 _LEGEND = alt.Legend(orient="top", offset=2)
 
 
@@ -118,7 +119,9 @@ def _curves(
         alt.Tooltip(str(y.shorthand), title=read_as[1], format=".4~g"),
     ]
     nearest = alt.selection_point(nearest=True, on="pointermove", empty=False)
-    read = base.mark_point(size=40, filled=True, clip=True).encode(
+    some = table.iloc[:: max(1, len(table) // (_READ_POINTS * len(names)))]
+    read = alt.Chart(some).mark_point(size=40, filled=True, clip=True).encode(**encoding)
+    read = read.encode(
         opacity=alt.condition(nearest, alt.value(1.0), alt.value(0.0)), tooltip=fields
     )
     # Points first: a selection of the nearest goes by the first layer's marks.
