@@ -72,7 +72,8 @@ def test_a_bode_plot_marks_where_each_gain_falls_through_one():
 
 def test_a_step_response_shows_input_and_output_of_each_process():
     step = pd.DataFrame({"time": [0.0, 1e-6], "input": [0.0, 1.0], "output": [0.0, 0.9]})
-    shown = response.step_response({"A": step, "B": 2.0 * step}).data
+    lines = response.step_response({"A": step, "B": 2.0 * step}).layer[1]
+    shown = lines.data
     last = shown[shown["time"] > 0].set_index(["name", "node"])["voltage"]
     assert last[("A", "output")] == 0.9
     assert last[("B", "input")] == 2.0
