@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from core import console
+from core.config import MODELS, PRESETS, STAGES
 from core.errors import CrossfabError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 
     from core.circuits import Circuit
 
-MODELS = ("ensemble", "align", "gaussian_process", "target_only", "dual_head", "baseline")
-STAGES = "baseline,align,target_only,dual_head,mdn"
 ENGINES = ("auto", "ngspice", "neospice")
 
 
@@ -237,10 +236,12 @@ def check(circuit_name: str, data: Path | None, val_split: float, seed: int) -> 
 @_circuit
 @_data
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Run folder to make.")
-@click.option("--stages", default=STAGES, show_default=True, help="Stages to run, by commas.")
+@click.option(
+    "--stages", default=",".join(STAGES), show_default=True, help="Stages to run, by commas."
+)
 @click.option(
     "--preset",
-    type=click.Choice(("default", "reference", "quick")),
+    type=click.Choice(PRESETS),
     default="default",
     show_default=True,
     help="Hyper-parameters: the measured best, the source documents', or a fast try.",

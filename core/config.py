@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from core.errors import InputError, suggest
 
 STAGES = ("baseline", "align", "target_only", "dual_head", "mdn")
+MODELS = ("ensemble", "align", "gaussian_process", "target_only", "dual_head", "baseline")
 PRESETS = ("default", "reference", "quick")
 
 

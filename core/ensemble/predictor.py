@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from core.circuits import Circuit
+from core.config import MODELS
 from core.data import DomainTable
 from core.data.transforms import Transforms
 from core.ensemble.fusion import Fusion
@@ -32,7 +33,6 @@ from core.models import MLP, Checkpoint, fill, load_checkpoint
 from core.models.stored import build, tensors_of
 from core.training.run_store import RunStore
 
-MODELS = ("ensemble", "align", "gaussian_process", "target_only", "dual_head", "baseline")
 _CHUNK = 512  # Designs at a time: activations stay in the processor's cache.
 _SHARE = 8  # Chunks that make a thread worth its start.
 _ALL_CORES = Lock()
