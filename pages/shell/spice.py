@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.circuits import load_circuit
 from core.figures.quantity import SUPPLY_CURRENT
-from core.figures.response import bode, step_response
+from core.figures.response import VegaChart, bode, step_response
 from core.spice import (
     Simulation,
     available_engines,
@@ -101,20 +101,22 @@ def responses(simulations: Mapping[str, Simulation], key: str) -> None:
         sweeps = {name: found.bode for name, found in simulations.items() if len(found.bode)}
         if sweeps:
             gain, phase = bode(sweeps)
-            st.altair_chart(gain, key=f"{key}_gain", alt="Bode plot: gain over frequency")
-            st.altair_chart(phase, key=f"{key}_phase", alt="Bode plot: phase over frequency")
+            _draw(gain, f"{key}_gain", "Bode plot: gain over frequency")
+            _draw(phase, f"{key}_phase", "Bode plot: phase over frequency")
         else:
             st.caption("The AC sweep gave no result.")
     with right:
         st.markdown("**Step response**, unity-gain buffer")
         steps = {name: found.step for name, found in simulations.items() if len(found.step)}
         if steps:
-            st.altair_chart(
-                step_response(steps, height=360), key=f"{key}_step", alt="Step response"
-            )
+            _draw(step_response(steps, height=360), f"{key}_step", "Step response")
         else:
             st.caption("The transient gave no result.")
     st.caption(MOVED)
+
+
+def _draw(chart: VegaChart, key: str, alt: str) -> None:
+    st.vega_lite_chart(chart.table, chart.spec, key=key, alt=alt)
 
 
 def current_text(found: Simulation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import altair as alt
 import numpy as np
 import pandas as pd
 import pytest
@@ -61,19 +62,31 @@ def test_a_bode_plot_marks_where_each_gain_falls_through_one():
         for name, ugf in (("A", 3e6), ("B", 8e6))
     }
     gain, phase = response.bode(sweeps)
-    for panel, height in ((gain, 200), (phase, 200)):
-        marked = panel.layer[-1].data
-        assert marked["name"].tolist() == ["A", "B"]
-        assert marked["crossing"].tolist() == pytest.approx([3e6, 8e6], rel=1e-3)
-        assert panel.height == height
-    colour = gain.layer[1].to_dict()["encoding"]["color"]["scale"]
+    for panel in (gain, phase):
+        marked = [layer["encoding"]["x"]["datum"] for layer in panel.spec["layer"][-2:]]
+        assert marked == pytest.approx([3e6, 8e6], rel=1e-3)
+        assert panel.spec["height"] == 200
+    colour = gain.spec["layer"][1]["encoding"]["color"]["scale"]
     assert colour == {"domain": ["A", "B"], "range": [style.A, style.B]}
+
+
+def test_a_response_is_drawn_by_what_vega_lite_knows():
+    step = pd.DataFrame({"time": [0.0, 1e-6], "input": [0.0, 1.0], "output": [0.0, 0.9]})
+    sweep = pd.DataFrame({"frequency": [1.0, 10.0], "gain": [6.0, -6.0], "phase": [0.0, -90.0]})
+    for chart in (*response.bode({"A": sweep}), response.step_response({"A": step})):
+        for layer in alt.LayerChart.from_dict(chart.spec).layer:
+            fields = {channel.get("field") for channel in _channels(layer)} - {None}
+            assert fields <= set(chart.table.columns)
+
+
+def _channels(layer: alt.Chart) -> list[dict]:
+    encoding = layer.to_dict(validate=False)["encoding"]
+    return [encoding[channel] for channel in encoding if channel != "tooltip"]
 
 
 def test_a_step_response_shows_input_and_output_of_each_process():
     step = pd.DataFrame({"time": [0.0, 1e-6], "input": [0.0, 1.0], "output": [0.0, 0.9]})
-    lines = response.step_response({"A": step, "B": 2.0 * step}).layer[1]
-    shown = lines.data
+    shown = response.step_response({"A": step, "B": 2.0 * step}).table
     last = shown[shown["time"] > 0].set_index(["name", "node"])["voltage"]
     assert last[("A", "output")] == 0.9
     assert last[("B", "input")] == 2.0
