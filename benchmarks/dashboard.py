@@ -54,12 +54,13 @@ WATCH = """() => {
 STANDS = """name => {
     const app = document.querySelector("[data-testid='stApp']");
     const title = document.querySelector("h1");
-    const charts = "[data-testid='stVegaLiteChart'], [data-testid='stPlotlyChart']";
+    const charts = ["stVegaLiteChart", "stPlotlyChart", "stBidiComponentRegular"]
+        .map(kind => `[data-testid='${kind}']`).join();
     return app && app.getAttribute("data-test-connection-state") === "CONNECTED"
         && app.getAttribute("data-test-script-state") === "notRunning"
         && title && title.innerText.trim().toLowerCase() === name
         && !document.querySelector("[data-testid='stSkeleton']")
-        && [...document.querySelectorAll(charts)].every(c => c.querySelector("svg, canvas"));
+        && [...document.querySelectorAll(charts)].every(c => c.querySelector("svg path, canvas"));
 }"""
 
 

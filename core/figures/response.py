@@ -1,16 +1,14 @@
-"""What SPICE answers: Bode plot and step response.
+"""What SPICE answers: Bode plot and step response, as lines that a page can draw.
 
-Vega-Lite and not Plotly: they are the first view of the simulator, and a browser is busy with
-Plotly's program for more than a second before it draws the first chart. Specifications are
-written out: building three of them from Altair's objects takes a fifth of a second, each time a
-slider moves.
+Only the numbers and the colours stand here; ``pages/shell/response_chart.js`` draws them. A chart
+library keeps a browser busy for half a second (Vega-Lite) or more than one (Plotly) before its
+first line, on the page that a designer opens to see an answer at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,56 +16,84 @@ import pandas as pd
 from core.figures import style
 
 COLOURS = {"A": style.A, "B": style.B}
-_LINE_POINTS = 80  # On a way as long as an axis, about 400 px.
-_READ_POINTS = 16  # So many of them the pointer can read: each is an element of the page.
-_READ_SIZE = 250  # Their area in square px: the pointer need not hit the line.
-_DASHED = [2, 2]
-_LEGEND = {"orient": "top", "offset": 2}
-Spec = dict[str, Any]
+_POINTS = 150  # On a way as long as an axis, about 400 px.
+_ANGLES = (15.0, 45.0, 90.0, 180.0)
 
 
 @dataclass(frozen=True)
-class VegaChart:
-    """A drawing: its table and its Vega-Lite specification, which reads the table's columns."""
+class Line:
+    """One curve; its values are finite, ``x`` rises."""
 
-    table: pd.DataFrame
-    spec: Spec
+    name: str
+    colour: str
+    dashed: bool
+    x: list[float]
+    y: list[float]
 
 
-def bode(sweeps: Mapping[str, pd.DataFrame], *, height: int = 400) -> tuple[VegaChart, VegaChart]:
-    """Draw gain (dB) and, to stand under it, phase (degrees); mark each unity-gain frequency.
+@dataclass(frozen=True)
+class Rule:
+    """A straight line through the whole panel, at a value of one of its axes (``x``, ``y``)."""
+
+    axis: str
+    value: float
+    colour: str
+    dashed: bool
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One picture of a response.
+
+    Attributes:
+        title: of the vertical axis; ``unit`` is that of its values.
+        steps: what may lie between two ticks; empty for 1, 2 or 5 of any power of ten.
+        height: in px.
+    """
+
+    title: str
+    unit: str
+    lines: list[Line]
+    rules: list[Rule]
+    steps: tuple[float, ...]
+    height: int
+
+
+@dataclass(frozen=True)
+class Response:
+    """Panels under each other over one horizontal axis, logarithmic or linear."""
+
+    title: str
+    axis: str
+    unit: str
+    logarithmic: bool
+    panels: list[Panel]
+
+
+def bode(sweeps: Mapping[str, pd.DataFrame], *, height: int = 370) -> Response:
+    """Return gain over phase; each unity-gain frequency is marked.
 
     Args:
         sweeps: by name (``A``, ``B`` or a candidate), columns ``frequency`` in Hz,
             ``gain`` in dB, ``phase`` in degrees.
-        height: of both figures in px.
+        height: of both panels in px.
     """
-    names = list(sweeps)
-    crossings = {name: unity_gain_frequency(sweep) for name, sweep in sweeps.items()}
-    marks = [
-        _rule("x", crossing, _inks([name])[0], strokeDash=_DASHED)
-        for name, crossing in crossings.items()
-        if np.isfinite(crossing)
+    crossings = [
+        Rule("x", unity_gain_frequency(sweep), _colour(name), dashed=True)
+        for name, sweep in sweeps.items()
+        if np.isfinite(unity_gain_frequency(sweep))
     ]
-    unity = _rule("y", 0.0, style.MUTED)
-    decades = [10.0**power for power in range(-3, 11, 2)]
-    frequency = _x("frequency", "Frequency [Hz]", {"type": "log"}, values=decades)
-    eighths = list(range(-360, 361, 45))
-    gain = [*_curves(frequency, _y("gain", "Gain [dB]"), names), unity, *marks]
-    phase = [*_curves(frequency, _y("phase", "Phase [°]", values=eighths), names), *marks]
-    for layer in phase[:2]:
-        layer["encoding"]["color"]["legend"] = None
-    gain[0]["encoding"]["x"] = gain[1]["encoding"]["x"] = frequency | {"title": None}
     gains, phases = (
-        pd.concat(
-            [
-                _drawn(sweep[["frequency", value]], "frequency", value).assign(name=name)
-                for name, sweep in sweeps.items()
-            ]
-        )
-        for value in ("gain", "phase")
+        [
+            _line(name, sweep["frequency"], sweep[column], logarithmic=True)
+            for name, sweep in sweeps.items()
+        ]
+        for column in ("gain", "phase")
     )
-    return _chart(gains, gain, height // 2), _chart(phases, phase, height // 2)
+    unity = Rule("y", 0.0, style.MUTED, dashed=False)
+    gain = Panel("Gain", "dB", gains, [unity, *crossings], (), height // 2)
+    phase = Panel("Phase", "°", phases, crossings, _ANGLES, height - height // 2)
+    return Response("Bode plot", "Frequency", "Hz", logarithmic=True, panels=[gain, phase])
 
 
 def unity_gain_frequency(sweep: pd.DataFrame) -> float:
@@ -82,95 +108,50 @@ def unity_gain_frequency(sweep: pd.DataFrame) -> float:
     return float(10 ** (log_frequency[0] + part * (log_frequency[1] - log_frequency[0])))
 
 
-def step_response(steps: Mapping[str, pd.DataFrame], *, height: int = 260) -> VegaChart:
-    """Draw input and output of the unity-gain buffer over time.
+def step_response(steps: Mapping[str, pd.DataFrame], *, height: int = 370) -> Response:
+    """Return output and input (dashed) of the unity-gain buffer over time.
 
     Args:
         steps: by name, columns ``time`` in s, ``input`` in V, ``output`` in V.
-        height: of the figure in px.
+        height: of the panel in px.
     """
-    voltages = pd.concat(
-        [
-            _drawn(
-                pd.DataFrame({"time": step["time"], "voltage": step[node]}), "time", "voltage"
-            ).assign(name=name, node=node)
-            for name, step in steps.items()
-            for node in ("input", "output")
-        ]
-    )
-    layers = _curves(_x("time", "Time [s]", {}), _y("voltage", "Voltage [V]"), list(steps), "node")
-    return _chart(voltages, layers, height)
-
-
-def _drawn(table: pd.DataFrame, x: str, y: str) -> pd.DataFrame:
-    """Keep the rows of a curve that make a difference on the screen; mark those to be read.
-
-    A row is kept where the curve has gone far enough since the last one, so that edges and ringing
-    keep theirs; ``x`` must rise.
-    """
-    across = np.log(table[x]) if x == "frequency" else table[x]
-    way = np.hypot(*(_share(values) for values in (across, table[y]))).cumsum()
-    line, read = (
-        np.diff(np.floor(way * points), prepend=-1.0) > 0 for points in (_LINE_POINTS, _READ_POINTS)
-    )
-    return table.assign(read=read)[line | read | (np.arange(len(table)) == len(table) - 1)]
-
-
-def _share(values: pd.Series) -> np.ndarray:
-    """Return the steps from value to value as shares of the values' range; the first is 0."""
-    finite = values.to_numpy(dtype=float)
-    return np.diff(finite, prepend=finite[:1]) / (np.ptp(finite) or 1.0)
-
-
-def _curves(x: Spec, y: Spec, names: Sequence[str], node: str = "") -> list[Spec]:
-    """Return what the pointer reads, and lines, one a name (and a node: dashed inputs)."""
-    scale = {"domain": list(names), "range": _inks(names)}
-    colour = {"field": "name", "type": "nominal", "title": None, "scale": scale, "legend": _LEGEND}
-    encoding: Spec = {"x": x, "y": y, "color": colour}
-    read = [{"field": "name", "title": "Curve"}]
-    if node:
-        dashes = {"domain": ["input", "output"], "range": [_DASHED, [1, 0]]}
-        dash = {"field": node, "type": "nominal", "scale": dashes, "legend": None}
-        encoding["strokeDash"] = dash
-        read.append({"field": node, "title": "Node"})
-    for axis, digits in ((x, ".4~s"), (y, ".4~g")):
-        read.append({**{k: axis[k] for k in ("field", "type", "title")}, "format": digits})
-    points = {"type": "point", "size": _READ_SIZE, "filled": True, "opacity": 0, "clip": True}
-    lines = {"type": "line", "strokeWidth": 1.8, "clip": True}
-    return [
-        {
-            "mark": points,
-            "transform": [{"filter": "datum.read"}],
-            "encoding": {**encoding, "color": dict(colour), "tooltip": read},
-        },
-        {"mark": lines, "encoding": {**encoding, "color": dict(colour)}},
+    lines = [
+        _line(f"{name} {node}", step["time"], step[node], colour=_colour(name))
+        for name, step in steps.items()
+        for node in ("output", "input")
     ]
+    panel = Panel("Voltage", "V", lines, [], (), height)
+    return Response("Step response", "Time", "s", logarithmic=False, panels=[panel])
 
 
-def _x(field: str, title: str, scale: Spec, **axis: Any) -> Spec:
-    axis = {"format": "~s", **axis}
-    scale = {"nice": False, **scale}
-    return {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+def _line(
+    name: str, x: pd.Series, y: pd.Series, *, logarithmic: bool = False, colour: str = ""
+) -> Line:
+    """Return a curve with no more points than a screen can show.
+
+    A point stays where the curve has gone far enough since the last one, so that edges and ringing
+    keep theirs.
+    """
+    points = pd.DataFrame({"x": x, "y": y}, dtype=float)
+    points = points[np.isfinite(points).all(axis=1) & ((points["x"] > 0) | (not logarithmic))]
+    across = np.log10(points["x"]) if logarithmic else points["x"]
+    way = np.hypot(_shares(across), _shares(points["y"])).cumsum()
+    kept = np.diff(np.floor(way * _POINTS), prepend=-1.0, append=np.inf) > 0
+    points = points[kept[:-1] | kept[1:]]
+    return Line(
+        name=name,
+        colour=colour or _colour(name),
+        dashed=name.endswith("input"),
+        x=points["x"].tolist(),
+        y=points["y"].tolist(),
+    )
 
 
-def _y(field: str, title: str, **axis: Any) -> Spec:
-    axis = {"tickCount": 5, "minExtent": 34, **axis}
-    scale = {"zero": False}
-    return {"field": field, "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+def _shares(values: pd.Series) -> np.ndarray:
+    """Return the way from value to value as shares of the values' range; the first is 0."""
+    array = values.to_numpy()
+    return np.diff(array, prepend=array[:1]) / (np.ptp(array) or 1.0 if array.size else 1.0)
 
 
-def _rule(channel: str, value: float, colour: str, **stroke: Any) -> Spec:
-    """Return a straight line; with a row of its own, as a mark is drawn once a row."""
-    mark = {"type": "rule", "color": colour, **stroke}
-    return {"data": {"values": [{}]}, "mark": mark, "encoding": {channel: {"datum": value}}}
-
-
-def _inks(names: Sequence[str]) -> list[str]:
-    return [COLOURS.get(name, style.CANDIDATE) for name in names]
-
-
-def _chart(table: pd.DataFrame, layers: list[Spec], height: int) -> VegaChart:
-    """Let dragging move along the horizontal axis, and the wheel with Alt held down zoom it."""
-    moved = {"type": "interval", "encodings": ["x"], "zoom": "wheel![event.altKey]"}
-    first = {**layers[0], "params": [{"name": "moved", "select": moved, "bind": "scales"}]}
-    return VegaChart(table, {"height": height, "layer": [first, *layers[1:]]})
+def _colour(name: str) -> str:
+    return COLOURS.get(name, style.CANDIDATE)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from core.circuits import load_circuit
 from core.figures.quantity import SUPPLY_CURRENT
-from core.figures.response import VegaChart, bode, step_response
+from core.figures.response import bode, step_response
 from core.spice import (
     Simulation,
     available_engines,
@@ -18,7 +18,7 @@ from core.spice import (
     simulate,
     simulate_one,
 )
-from pages.shell.widgets import MOVED
+from pages.shell.response_chart import HINT, response_chart
 
 REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
 
@@ -100,23 +100,17 @@ def responses(simulations: Mapping[str, Simulation], key: str) -> None:
         st.markdown("**Bode plot**, loop open at AC")
         sweeps = {name: found.bode for name, found in simulations.items() if len(found.bode)}
         if sweeps:
-            gain, phase = bode(sweeps)
-            _draw(gain, f"{key}_gain", "Bode plot: gain over frequency")
-            _draw(phase, f"{key}_phase", "Bode plot: phase over frequency")
+            response_chart(bode(sweeps), f"{key}_bode")
         else:
             st.caption("The AC sweep gave no result.")
     with right:
         st.markdown("**Step response**, unity-gain buffer")
         steps = {name: found.step for name, found in simulations.items() if len(found.step)}
         if steps:
-            _draw(step_response(steps, height=360), f"{key}_step", "Step response")
+            response_chart(step_response(steps), f"{key}_step")
         else:
             st.caption("The transient gave no result.")
-    st.caption(MOVED)
-
-
-def _draw(chart: VegaChart, key: str, alt: str) -> None:
-    st.vega_lite_chart(chart.table, chart.spec, key=key, alt=alt)
+    st.caption(HINT)
 
 
 def current_text(found: Simulation) -> str:

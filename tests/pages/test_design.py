@@ -157,7 +157,7 @@ def test_spice_stands_beside_the_prediction_with_its_verdict(workspace, open_pag
     assert all(
         text == "" or text.split()[0].strip(":") in ("PASS", "FAIL") for text in sheet["Verdict"]
     )
-    assert len(app.get("vega_lite_chart")) == 3
+    assert len(app.get("bidi_component")) == 2
 
 
 def verified_first(open_page, monkeypatch):

@@ -17,7 +17,7 @@ def test_both_processes_are_simulated_side_by_side(workspace, open_page):
     table = app.dataframe[0].value
     assert list(table.index)[-1] == "Supply current"
     assert table.shape == (6, 2)
-    assert len(app.get("vega_lite_chart")) == 3
+    assert len(app.get("bidi_component")) == 2
 
 
 def test_a_design_from_another_page_is_taken_over(workspace, open_page):
