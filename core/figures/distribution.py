@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import altair as alt
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from core.figures import style
+from core.figures.panels import Axis, Line, Panel, PanelChart
 from core.figures.quantity import Quantity
 
 COLOURS = {"A": style.A, "B": style.B}
@@ -32,15 +31,11 @@ def bin_edges(values: ArrayLike, log: bool, bins: int = 60) -> NDArray[np.float6
 
 def distribution(
     samples: Mapping[str, ArrayLike], quantity: Quantity, *, log: bool, height: int = 240
-) -> alt.LayerChart:
-    """Draw the share of designs in each bin, one outline a process.
-
-    Vega-Lite and not Plotly: this is the first view of its page, and a browser is busy with
-    Plotly's program for more than a second before it draws the first chart. Dragging moves along
-    the axis, the wheel with Alt held down zooms, a double click goes back.
+) -> PanelChart:
+    """Return the share of designs in each bin, one outline a process.
 
     Args:
-        samples: stored values by process, ``A`` and ``B``; NaN is left out and counted.
+        samples: stored values by process, ``A`` and ``B``; NaN is left out, the others counted.
         quantity: how the column is shown.
         log: logarithmic axis; for a quantity in dB the axis is one already.
         height: of the figure in px.
@@ -48,51 +43,26 @@ def distribution(
     shown = {name: quantity.shown(values) for name, values in samples.items()}
     spaced = log and not quantity.decibels
     edges = bin_edges(np.concatenate(list(shown.values())), spaced)
-    tables = [_shares(name, values, edges) for name, values in shown.items()]
-    labels = [str(table["process"].iloc[0]) for table in tables]
-    colours = [COLOURS.get(name, style.CANDIDATE) for name in shown]
     # Bins without any value start at zero, which a logarithmic axis does not have.
-    axis = quantity.axis(spaced and edges[0] > 0)
-    prefixes = axis["tickformat"] == "~s"
-    digits = ".4~s" if prefixes else ".4~g"
-    base = alt.Chart(pd.concat(tables)).encode(
-        x=alt.X(
-            "low:Q",
-            title=quantity.title,
-            scale=alt.Scale(type=axis["type"], domain=[edges[0], edges[-1]], nice=False),
-            axis=alt.Axis(format="~s" if prefixes else digits, tickCount=5, labelOverlap="greedy"),
-        ),
-        y=alt.Y("share:Q", title="Designs [%]", stack=None, axis=alt.Axis(tickCount=4)),
-        color=alt.Color(
-            "process:N",
-            title=None,
-            scale=alt.Scale(domain=labels, range=colours),
-            legend=alt.Legend(orient="top", offset=2),
-        ),
-        tooltip=[
-            alt.Tooltip("process:N", title="Process: designs"),
-            alt.Tooltip("low:Q", title=f"From [{quantity.shown_unit}]", format=digits),
-            alt.Tooltip("high:Q", title=f"To [{quantity.shown_unit}]", format=digits),
-            alt.Tooltip("share:Q", title="Share [%]", format=".2f"),
-        ],
+    axis = Axis(
+        quantity.label,
+        quantity.shown_unit,
+        prefixes=quantity.prefixes,
+        logarithmic=bool(spaced and edges[0] > 0),
     )
-    moved = alt.selection_interval(bind="scales", encodings=["x"], zoom="wheel![event.altKey]")
-    bars = base.mark_bar(opacity=0.18, clip=True, binSpacing=0).encode(x2="high:Q", y2=alt.datum(0))
-    outline = base.mark_line(interpolate="step-after", strokeWidth=1.5, clip=True)
-    return (bars.add_params(moved) + outline).properties(height=height)
+    outlines = [_outline(name, values, edges) for name, values in shown.items()]
+    shares = Panel(Axis("Designs", "%", zero=True), outlines, height)
+    return PanelChart("Distribution", axis, [shares])
 
 
-def _shares(name: str, values: NDArray[np.float64], edges: NDArray[np.float64]) -> pd.DataFrame:
-    """Return the bins of one process: ``process``, ``low``, ``high`` (as shown), ``share`` in %."""
+def _outline(name: str, values: NDArray[np.float64], edges: NDArray[np.float64]) -> Line:
+    """Return the shares of the bins in %, as a line with a flat piece a bin."""
     finite = values[np.isfinite(values)]
     counts, _ = np.histogram(np.clip(finite, edges[0], edges[-1]), edges)
-    share = 100.0 * counts / max(len(finite), 1)
-    # The empty bin at the end closes the outline.
-    return pd.DataFrame(
-        {
-            "process": f"{name}: {len(finite):,}",
-            "low": edges,
-            "high": np.append(edges[1:], edges[-1]),
-            "share": np.append(share, 0.0),
-        }
+    return Line(
+        f"{name}: {len(finite):,}",
+        COLOURS.get(name, style.CANDIDATE),
+        np.repeat(edges, 2)[1:-1].tolist(),
+        np.repeat(100.0 * counts / max(len(finite), 1), 2).tolist(),
+        filled=True,
     )

@@ -86,15 +86,19 @@ class Quantity:
         """Label and unit, for an axis or a column head."""
         return f"{self.label} [{self.shown_unit}]" if self.shown_unit else self.label
 
+    @property
+    def prefixes(self) -> bool:
+        """Whether people write it with SI prefixes: 1.2 MHz, but 0.5 um."""
+        return self.unit in ("Hz", "A", "F", "Ohm", "W")
+
     def axis(self, log: bool | None = None) -> dict[str, Any]:
         """Return plotly settings of an axis of shown values, ticks with SI prefixes."""
         logarithmic = self.log if log is None else log
-        prefixes = self.unit in ("Hz", "A", "F", "Ohm", "W")
         axis: dict[str, Any] = {"title": {"text": self.title}}
         axis["type"] = "log" if logarithmic and not self.decibels else "linear"
-        axis["tickformat"] = "~s" if prefixes else "~g"
+        axis["tickformat"] = "~s" if self.prefixes else "~g"
         if axis["type"] == "log":
-            axis["dtick"] = "D2" if prefixes else None
+            axis["dtick"] = "D2" if self.prefixes else None
         return axis
 
 

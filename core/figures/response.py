@@ -1,76 +1,25 @@
-"""What SPICE answers: Bode plot and step response, as lines that a page can draw.
-
-Only the numbers and the colours stand here; ``pages/shell/response_chart.js`` draws them. A chart
-library keeps a browser busy for half a second (Vega-Lite) or more than one (Plotly) before its
-first line, on the page that a designer opens to see an answer at once.
-"""
+"""What SPICE answers: Bode plot and step response."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from core.figures import style
+from core.figures.panels import Axis, Line, Panel, PanelChart, Rule
 
 COLOURS = {"A": style.A, "B": style.B}
 _POINTS = 150  # On a way as long as an axis, about 400 px.
-_ANGLES = (15.0, 45.0, 90.0, 180.0)
+_FREQUENCY = Axis("Frequency", "Hz", prefixes=True, logarithmic=True)
+_GAIN = Axis("Gain", "dB")
+_PHASE = Axis("Phase", "°", steps=(15.0, 45.0, 90.0, 180.0))
+_TIME = Axis("Time", "s", prefixes=True)
+_VOLTAGE = Axis("Voltage", "V")
 
 
-@dataclass(frozen=True)
-class Line:
-    """One curve; its values are finite, ``x`` rises."""
-
-    name: str
-    colour: str
-    dashed: bool
-    x: list[float]
-    y: list[float]
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A straight line through the whole panel, at a value of one of its axes (``x``, ``y``)."""
-
-    axis: str
-    value: float
-    colour: str
-    dashed: bool
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One picture of a response.
-
-    Attributes:
-        title: of the vertical axis; ``unit`` is that of its values.
-        steps: what may lie between two ticks; empty for 1, 2 or 5 of any power of ten.
-        height: in px.
-    """
-
-    title: str
-    unit: str
-    lines: list[Line]
-    rules: list[Rule]
-    steps: tuple[float, ...]
-    height: int
-
-
-@dataclass(frozen=True)
-class Response:
-    """Panels under each other over one horizontal axis, logarithmic or linear."""
-
-    title: str
-    axis: str
-    unit: str
-    logarithmic: bool
-    panels: list[Panel]
-
-
-def bode(sweeps: Mapping[str, pd.DataFrame], *, height: int = 370) -> Response:
+def bode(sweeps: Mapping[str, pd.DataFrame], *, height: int = 370) -> PanelChart:
     """Return gain over phase; each unity-gain frequency is marked.
 
     Args:
@@ -78,11 +27,11 @@ def bode(sweeps: Mapping[str, pd.DataFrame], *, height: int = 370) -> Response:
             ``gain`` in dB, ``phase`` in degrees.
         height: of both panels in px.
     """
-    crossings = [
+    crossings = tuple(
         Rule("x", unity_gain_frequency(sweep), _colour(name), dashed=True)
         for name, sweep in sweeps.items()
         if np.isfinite(unity_gain_frequency(sweep))
-    ]
+    )
     gains, phases = (
         [
             _line(name, sweep["frequency"], sweep[column], logarithmic=True)
@@ -90,10 +39,10 @@ def bode(sweeps: Mapping[str, pd.DataFrame], *, height: int = 370) -> Response:
         ]
         for column in ("gain", "phase")
     )
-    unity = Rule("y", 0.0, style.MUTED, dashed=False)
-    gain = Panel("Gain", "dB", gains, [unity, *crossings], (), height // 2)
-    phase = Panel("Phase", "°", phases, crossings, _ANGLES, height - height // 2)
-    return Response("Bode plot", "Frequency", "Hz", logarithmic=True, panels=[gain, phase])
+    unity = Rule("y", 0.0, style.MUTED)
+    gain = Panel(_GAIN, gains, height // 2, (unity, *crossings))
+    phase = Panel(_PHASE, phases, height - height // 2, crossings)
+    return PanelChart("Bode plot", _FREQUENCY, [gain, phase])
 
 
 def unity_gain_frequency(sweep: pd.DataFrame) -> float:
@@ -108,7 +57,7 @@ def unity_gain_frequency(sweep: pd.DataFrame) -> float:
     return float(10 ** (log_frequency[0] + part * (log_frequency[1] - log_frequency[0])))
 
 
-def step_response(steps: Mapping[str, pd.DataFrame], *, height: int = 370) -> Response:
+def step_response(steps: Mapping[str, pd.DataFrame], *, height: int = 370) -> PanelChart:
     """Return output and input (dashed) of the unity-gain buffer over time.
 
     Args:
@@ -120,8 +69,7 @@ def step_response(steps: Mapping[str, pd.DataFrame], *, height: int = 370) -> Re
         for name, step in steps.items()
         for node in ("output", "input")
     ]
-    panel = Panel("Voltage", "V", lines, [], (), height)
-    return Response("Step response", "Time", "s", logarithmic=False, panels=[panel])
+    return PanelChart("Step response", _TIME, [Panel(_VOLTAGE, lines, height)])
 
 
 def _line(
@@ -139,11 +87,11 @@ def _line(
     kept = np.diff(np.floor(way * _POINTS), prepend=-1.0, append=np.inf) > 0
     points = points[kept[:-1] | kept[1:]]
     return Line(
-        name=name,
-        colour=colour or _colour(name),
+        name,
+        colour or _colour(name),
+        points["x"].tolist(),
+        points["y"].tolist(),
         dashed=name.endswith("input"),
-        x=points["x"].tolist(),
-        y=points["y"].tolist(),
     )
 
 

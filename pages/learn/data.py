@@ -28,10 +28,10 @@ from core.training.generation import (
 )
 from core.training.run_store import RunState
 from pages.shell import loaders, places, spice
+from pages.shell.panel_chart import HINT, panel_chart
 from pages.shell.selection import FRESH_DATA, Selection, current
 from pages.shell.widgets import (
     CHART,
-    MOVED,
     chart_columns,
     faults_shown,
     needed_dataset,
@@ -129,12 +129,12 @@ def distributions(dataset: DataSet) -> None:
         quantity = shown[name]
         log = scale == "log" and quantity.unit != "deg"
         with column:
-            st.altair_chart(
+            panel_chart(
                 distribution(samples, quantity, log=log),
-                key=f"data_distribution_{name}",
+                f"data_distribution_{name}",
                 alt=f"Distribution of {quantity.label} in A and B. {quantity.help}",
             )
-    st.caption(MOVED)
+    st.caption(HINT)
 
 
 @st.cache_data(max_entries=12, show_spinner="Comparing A and B")

@@ -18,7 +18,7 @@ from core.spice import (
     simulate,
     simulate_one,
 )
-from pages.shell.response_chart import HINT, response_chart
+from pages.shell.panel_chart import HINT, panel_chart
 
 REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
 
@@ -100,14 +100,14 @@ def responses(simulations: Mapping[str, Simulation], key: str) -> None:
         st.markdown("**Bode plot**, loop open at AC")
         sweeps = {name: found.bode for name, found in simulations.items() if len(found.bode)}
         if sweeps:
-            response_chart(bode(sweeps), f"{key}_bode")
+            panel_chart(bode(sweeps), f"{key}_bode")
         else:
             st.caption("The AC sweep gave no result.")
     with right:
         st.markdown("**Step response**, unity-gain buffer")
         steps = {name: found.step for name, found in simulations.items() if len(found.step)}
         if steps:
-            response_chart(step_response(steps), f"{key}_step")
+            panel_chart(step_response(steps), f"{key}_step")
         else:
             st.caption("The transient gave no result.")
     st.caption(HINT)

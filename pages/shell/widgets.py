@@ -14,7 +14,6 @@ from pages.shell import loaders
 from pages.shell.selection import Selection
 
 CHART = {"displaylogo": False, "displayModeBar": False, "responsive": True}
-MOVED = "Drag moves an axis, Alt and the wheel zoom it, a double click goes back."
 INK = {"light": "#334155", "dark": "#CBD5E1"}  # of drawings, by theme
 
 

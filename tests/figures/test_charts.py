@@ -23,17 +23,26 @@ SHOWN = quantities(CIRCUIT)
 
 def test_a_distribution_shows_shares_of_each_process_in_its_colour():
     samples = {"A": np.geomspace(1e6, 1e7, 400), "B": np.geomspace(2e6, 3e7, 50)}
-    figure = distribution(samples, SHOWN["ugf"], log=True)
-    table = figure.data
-    assert table["process"].unique().tolist() == ["A: 400", "B: 50"]
-    assert table.groupby("process")["share"].sum().tolist() == pytest.approx([100.0, 100.0])
-    colour = figure.to_dict()["layer"][0]["encoding"]["color"]["scale"]
-    assert colour == {"domain": ["A: 400", "B: 50"], "range": [style.A, style.B]}
+    chart = distribution(samples, SHOWN["ugf"], log=True)
+    a, b = chart.panels[0].lines
+    assert (a.name, b.name) == ("A: 400", "B: 50")
+    assert (a.colour, b.colour) == (style.A, style.B)
+    for line in (a, b):
+        assert sum(line.y[::2]) == pytest.approx(100.0)
+        assert line.y[::2] == line.y[1::2]
+    assert chart.axis.logarithmic
+    assert np.interp(2.9e7, b.x, b.y) > 0.0 == np.interp(2.9e7, a.x, a.y)
+
+
+def test_a_distribution_of_decibels_has_a_linear_axis():
+    chart = distribution({"A": [10.0, 100.0]}, SHOWN["dc_gain"], log=True)
+    assert (chart.axis.unit, chart.axis.logarithmic) == ("dB", False)
+    assert chart.panels[0].lines[0].x[0] == pytest.approx(20.0, abs=0.1)
 
 
 def test_a_distribution_without_any_value_has_no_logarithmic_axis():
-    figure = distribution({"A": [np.nan], "B": [np.nan]}, SHOWN["ugf"], log=True)
-    assert figure.to_dict()["layer"][0]["encoding"]["x"]["scale"]["type"] == "linear"
+    chart = distribution({"A": [np.nan], "B": [np.nan]}, SHOWN["ugf"], log=True)
+    assert not chart.axis.logarithmic
 
 
 def test_bins_span_the_values_and_survive_constants_and_nothing():
@@ -73,7 +82,7 @@ def test_a_bode_plot_without_a_crossing_marks_none():
     sweep = pd.DataFrame({"frequency": [1.0, 10.0], "gain": [-6.0, -9.0], "phase": [0.0, -90.0]})
     gain, phase = response.bode({"A": sweep}).panels
     assert [rule.axis for rule in gain.rules] == ["y"]
-    assert phase.rules == []
+    assert phase.rules == ()
 
 
 def test_a_step_response_shows_input_and_output_of_each_process():

@@ -32,8 +32,8 @@ def test_counts_of_both_processes_are_shown(workspace, open_page):
 
 
 def test_every_metric_and_variable_has_a_distribution(workspace, open_page):
-    assert len(open_page(PAGE).get("vega_lite_chart")) == 5
-    assert len(open_page(PAGE, data_columns="Design variables").get("vega_lite_chart")) == 7
+    assert len(open_page(PAGE).get("bidi_component")) == 5
+    assert len(open_page(PAGE, data_columns="Design variables").get("bidi_component")) == 7
 
 
 @pytest.mark.parametrize("scale", ["log", "linear"])

@@ -1,5 +1,5 @@
-// Draws one response (see core/figures/response.py): panels under each other over one axis, with a
-// cursor through all of them whose values stand in the legends.
+// Draws a chart of panels (see core/figures/panels.py): lines over one horizontal axis, with a cursor
+// through all panels whose values stand in the legends.
 
 const SVG = "http://www.w3.org/2000/svg";
 const LEFT = 50;
@@ -20,7 +20,7 @@ export default function ({ data, parentElement }) {
 
 class Chart {
   constructor(parent) {
-    this.root = add(parent, "div", { class: "response" });
+    this.root = add(parent, "div", { class: "panel-chart" });
     this.observer = new ResizeObserver(() => this.root.clientWidth !== this.width && this.draw());
     this.views = [];
     this.cursor = null; // A value of the horizontal axis, or nothing.
@@ -45,8 +45,8 @@ class Chart {
   }
 
   view() {
-    const legend = add(this.root, "div", { class: "response-legend" });
-    const svg = add(this.root, "svg", { class: "response-panel", tabindex: 0, role: "img" });
+    const legend = add(this.root, "div", { class: "panel-legend" });
+    const svg = add(this.root, "svg", { class: "panel-picture", tabindex: 0, role: "img" });
     svg.addEventListener("pointerdown", (event) => this.grab(svg, event));
     svg.addEventListener("pointermove", (event) => this.point(this.value(svg, event)));
     svg.addEventListener("pointerup", (event) => this.release(svg, event));
@@ -59,7 +59,7 @@ class Chart {
 
   draw() {
     this.width = this.root.clientWidth;
-    this.across = scale(this.seen, [LEFT, Math.max(this.width - RIGHT, LEFT + 1)], this.data.logarithmic);
+    this.across = scale(this.seen, [LEFT, Math.max(this.width - RIGHT, LEFT + 1)], this.data.axis.logarithmic);
     this.data.panels.forEach((panel, i) => this.drawPanel(panel, this.views[i], i === this.views.length - 1));
     this.point(this.cursor);
   }
@@ -68,49 +68,51 @@ class Chart {
     const { svg, legend } = view;
     const { across } = this;
     const bottom = panel.height - (last ? LABELS : 8);
-    const up = scale(padded(this.visible(panel)), [bottom, TOP], false);
+    const up = scale(this.ends(panel), [bottom, TOP], false);
     svg.replaceChildren();
-    set(svg, { height: panel.height, "aria-label": `${this.data.title}: ${panel.title} over ${this.data.axis.toLowerCase()}` });
-    for (const tick of ticks(across, this.data.logarithmic, [], this.width / 75)) {
+    set(svg, { height: panel.height, "aria-label": this.data.alt || `${this.data.title}: ${panel.axis.title} over ${this.data.axis.title.toLowerCase()}` });
+    for (const tick of ticks(across, this.data.axis, this.width / 75)) {
       const x = across.to(tick);
-      add(svg, "line", { class: "response-grid", x1: x, x2: x, y1: TOP, y2: bottom });
-      if (last) label(svg, engineering(tick, 4), x, bottom + 14, "middle");
+      add(svg, "line", { class: "panel-grid", x1: x, x2: x, y1: TOP, y2: bottom });
+      if (last) label(svg, text(tick, this.data.axis.prefixes, 4).trim(), x, bottom + 14, "middle");
     }
-    for (const tick of ticks(up, false, panel.steps, (bottom - TOP) / 32)) {
+    for (const tick of ticks(up, panel.axis, (bottom - TOP) / 32)) {
       const y = up.to(tick);
-      add(svg, "line", { class: "response-grid", x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y });
+      add(svg, "line", { class: "panel-grid", x1: LEFT, x2: this.width - RIGHT, y1: y, y2: y });
       label(svg, number(tick, 6), LEFT - 6, y + 4, "end");
     }
-    if (last) label(svg, `${this.data.axis} [${this.data.unit}]`, (LEFT + this.width - RIGHT) / 2, bottom + 30, "middle");
-    const title = label(svg, `${panel.title} [${panel.unit}]`, 0, 0, "middle");
+    if (last) label(svg, titled(this.data.axis), (LEFT + this.width - RIGHT) / 2, bottom + 30, "middle");
+    const title = label(svg, titled(panel.axis), 0, 0, "middle");
     title.setAttribute("transform", `translate(11 ${(TOP + bottom) / 2}) rotate(-90)`);
     // An inner picture cuts off what a zoom leaves outside.
     const inner = { x: LEFT, y: TOP, width: this.width - RIGHT - LEFT, height: bottom - TOP };
     const plot = add(svg, "svg", { ...inner, viewBox: Object.values(inner).join(" ") });
     panel.rules.forEach((rule) => drawRule(plot, rule, across, up));
     panel.lines.forEach((line) => drawLine(plot, line, across, up));
-    view.zoomed = add(plot, "rect", { class: "response-zoom", y: TOP, height: bottom - TOP, width: 0 });
-    view.cursor = add(plot, "line", { class: "response-cursor", y1: TOP, y2: bottom });
+    view.zoomed = add(plot, "rect", { class: "panel-zoom", y: TOP, height: bottom - TOP, width: 0 });
+    view.cursor = add(plot, "line", { class: "panel-cursor", y1: TOP, y2: bottom });
     legend.replaceChildren();
     view.place = add(legend, "span", {});
     view.values = panel.lines.map((line) => entry(legend, line));
   }
 
-  // The values that a panel shows between the ends of the horizontal axis.
-  visible(panel) {
+  // What the vertical axis of a panel spans: its lines between the ends of the horizontal axis.
+  ends(panel) {
     const [low, high] = this.seen;
     const inside = panel.lines.flatMap((line) => [
       ...line.y.filter((_, i) => low <= line.x[i] && line.x[i] <= high),
       ...this.seen.map((x) => this.at(line, x)),
     ]);
-    return extent(inside.filter(Number.isFinite));
+    const [least, most] = extent(inside.filter(Number.isFinite));
+    const space = 0.05 * (most - least) || 0.05 * Math.abs(most) || 1;
+    return panel.axis.zero ? [0, most + space] : [least - space, most + space];
   }
 
   at(line, x) {
     const i = line.x.findIndex((value) => value >= x);
     if (i < 0 || (i === 0 && line.x[0] > x)) return NaN;
     if (i === 0) return line.y[0];
-    const bend = this.data.logarithmic ? Math.log : (value) => value;
+    const bend = this.data.axis.logarithmic ? Math.log : (value) => value;
     const [from, to] = [bend(line.x[i - 1]), bend(line.x[i])];
     const part = to > from ? (bend(x) - from) / (to - from) : 1;
     return line.y[i - 1] + part * (line.y[i] - line.y[i - 1]);
@@ -128,12 +130,10 @@ class Chart {
     this.data.panels.forEach((panel, i) => {
       const view = this.views[i];
       set(view.cursor, { x1: x, x2: x });
-      view.place.textContent = cursor === null ? "" : `${engineering(cursor, 4)}${this.data.unit}`;
+      view.place.textContent = cursor === null ? "" : measured(cursor, this.data.axis);
       panel.lines.forEach((line, n) => {
         const value = cursor === null ? NaN : this.at(line, cursor);
-        const unit = panel.unit === "°" ? "°" : ` ${panel.unit}`;
-        const text = Number.isFinite(value) ? ` ${number(value, 4)}${unit}` : "";
-        view.values[n].textContent = line.name + text;
+        view.values[n].textContent = Number.isFinite(value) ? measured(value, panel.axis) : "";
       });
       const from = this.from === undefined || cursor === null ? x : this.across.to(this.from);
       set(view.zoomed, { x: Math.min(x, from), width: Math.abs(x - from) });
@@ -176,16 +176,22 @@ function drawRule(plot, rule, across, up) {
 }
 
 function drawLine(plot, line, across, up) {
-  const path = line.x.map((x, i) => `${across.to(x).toFixed(1)},${up.to(line.y[i]).toFixed(1)}`);
+  const places = line.x.map((x, i) => `${across.to(x).toFixed(1)},${up.to(line.y[i]).toFixed(1)}`);
+  const path = `M${places.join("L")}`;
+  if (line.filled) {
+    const ground = `V${up.to(0)}H${across.to(line.x[0])}Z`;
+    add(plot, "path", { class: "panel-fill", d: path + ground, fill: line.colour });
+  }
   const dashes = line.dashed ? "3 3" : "none";
-  add(plot, "path", { class: "response-line", d: `M${path.join("L")}`, stroke: line.colour, "stroke-dasharray": dashes });
+  add(plot, "path", { class: "panel-line", d: path, stroke: line.colour, "stroke-dasharray": dashes });
 }
 
 function entry(legend, line) {
   const item = add(legend, "span", {});
-  const key = add(item, "i", { class: `response-key${line.dashed ? " response-dashed" : ""}` });
+  const key = add(item, "i", { class: `panel-key${line.dashed ? " panel-dashed" : ""}` });
   key.style.borderColor = line.colour;
-  return add(item, "span", {});
+  item.append(`${line.name} `);
+  return add(item, "b", {});
 }
 
 function label(svg, text, x, y, anchor) {
@@ -209,11 +215,6 @@ function extent(values) {
   return values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
 }
 
-function padded([low, high]) {
-  const space = 0.05 * (high - low) || 0.05 * Math.abs(high) || 1;
-  return [low - space, high + space];
-}
-
 // From values to px and back.
 function scale([low, high], [start, end], logarithmic) {
   const bend = logarithmic ? Math.log10 : (value) => value;
@@ -228,11 +229,15 @@ function scale([low, high], [start, end], logarithmic) {
 }
 
 // About so many round values between the ends of an axis.
-function ticks({ ends: [low, high] }, logarithmic, steps, wanted) {
-  if (logarithmic && high / low >= 100) {
-    const [first, last] = [Math.ceil(Math.log10(low)), Math.floor(Math.log10(high))];
-    const stride = Math.max(1, Math.ceil((last - first) / wanted));
-    return range(Math.ceil(first / stride), Math.floor(last / stride)).map((power) => 10 ** (power * stride));
+function ticks({ ends: [low, high] }, { logarithmic, steps }, wanted) {
+  const decades = logarithmic ? Math.log10(high / low) : 0;
+  if (decades >= 0.7) {
+    const stride = Math.max(1, Math.ceil(decades / wanted));
+    const powers = range(Math.floor(Math.log10(low) / stride), Math.floor(Math.log10(high) / stride));
+    const factors = 3 * decades <= 1.3 * wanted ? [1, 2, 5] : [1];
+    return powers
+      .flatMap((power) => factors.map((factor) => Number(`${factor}e${power * stride}`)))
+      .filter((tick) => low <= tick && tick <= high);
   }
   const least = (high - low) / Math.max(wanted, 2);
   const power = 10 ** Math.floor(Math.log10(least));
@@ -243,6 +248,21 @@ function ticks({ ends: [low, high] }, logarithmic, steps, wanted) {
 
 function range(first, last) {
   return Array.from({ length: Math.max(0, last - first + 1) }, (_, i) => first + i);
+}
+
+function titled({ title, unit }) {
+  return unit ? `${title} [${unit}]` : title;
+}
+
+// A value as people write it: 1.2 MHz, 0.5 um, 45.3 dB, 60.2°.
+function measured(value, { prefixes, unit }) {
+  const written = text(value, prefixes, 4);
+  return unit === "°" ? `${written.trim()}°` : `${written}${unit}`;
+}
+
+// A number, and what its unit is to be written behind.
+function text(value, prefixes, digits) {
+  return prefixes ? engineering(value, digits) : `${number(value, digits)} `;
 }
 
 function number(value, digits) {

@@ -27,7 +27,7 @@ def gain(page, base):
 
 
 def legend(page, number):
-    return page.locator(".response-legend").nth(number)
+    return page.locator(".panel-legend").nth(number)
 
 
 def test_the_cursor_reads_all_curves_of_both_panels(page, gain, workspace):
