@@ -50,10 +50,11 @@ class Chart {
     svg.addEventListener("pointerdown", (event) => this.grab(svg, event));
     svg.addEventListener("pointermove", (event) => this.point(this.value(svg, event)));
     svg.addEventListener("pointerup", (event) => this.release(svg, event));
-    svg.addEventListener("pointerleave", () => this.point(null));
+    svg.addEventListener("pointercancel", () => this.leave());
+    svg.addEventListener("pointerleave", () => this.leave());
     svg.addEventListener("dblclick", () => this.zoom(this.whole));
     svg.addEventListener("keydown", (event) => this.press(event));
-    svg.addEventListener("blur", () => this.point(null));
+    svg.addEventListener("blur", () => this.leave());
     return { legend, svg };
   }
 
@@ -140,12 +141,19 @@ class Chart {
     });
   }
 
+  leave() {
+    this.from = undefined;
+    this.point(null);
+  }
+
   grab(svg, event) {
+    if (event.button) return;
     svg.setPointerCapture(event.pointerId);
     this.from = this.value(svg, event);
   }
 
   release(svg, event) {
+    if (this.from === undefined) return;
     const ends = [this.from, this.value(svg, event)].sort((a, b) => a - b);
     this.from = undefined;
     if (this.across.to(ends[1]) - this.across.to(ends[0]) > CLICK) this.zoom(ends);
@@ -212,7 +220,7 @@ function set(element, attributes) {
 }
 
 function extent(values) {
-  return values.length ? [Math.min(...values), Math.max(...values)] : [0, 1];
+  return values.length ? [Math.min(...values), Math.max(...values)] : [1, 10];
 }
 
 // From values to px and back.
