@@ -11,7 +11,7 @@ from benchmarks.browser import visit
 from core.circuits import load_circuit
 from pages.shell import loaders, spice
 
-pytestmark = [pytest.mark.browser, pytest.mark.ngspice]
+pytestmark = pytest.mark.browser
 QUERY = "data=data:+small&run=run:+tiny"
 LEFT = 50  # Where the curves begin, px.
 
