@@ -31,7 +31,7 @@ run: $(VENV)/.run
 	OMP_NUM_THREADS=1 $(BIN)/streamlit run app.py --server.address 127.0.0.1 --server.port $(PORT)
 
 test-tools: $(VENV)/.dev
-	@scripts/system-packages.sh chromium=chromium libngspice.so=libngspice0
+	@scripts/system-packages.sh chromium=chromium libngspice.so=libngspice0 libatomic.so=libatomic1
 
 bench-tools: $(VENV)/.bench test-tools
 

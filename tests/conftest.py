@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import random
 import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from playwright._impl._driver import compute_driver_executable
 
 ROOT = Path(__file__).resolve().parents[1]
 FOREIGN = ROOT.parent / "shared" / "data" / "cross_process_opamp"
@@ -32,7 +34,12 @@ def _ngspice_reason() -> str:
 
 
 def _browser_reason() -> str:
-    return "" if _chromium() else "Chromium is not installed"
+    if not _chromium():
+        return "Chromium is not installed"
+    driver = subprocess.run(
+        [*compute_driver_executable(), "--version"], check=False, capture_output=True
+    )
+    return "" if driver.returncode == 0 else f"Playwright: {driver.stderr.decode().strip()}"
 
 
 def _foreign_reason() -> str:
