@@ -17,7 +17,7 @@ from core.figures.quantity import Quantity, quantities
 from core.inverse import Goal, GoalKind, Requirement, Specification, Workbench
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
-VIEWS = ("Metrics", "Sizes", "Cost and trust", "All")
+VIEWS = ("Metrics", "90 %", "Sizes", "Cost and trust", "All")
 KNOWN = "data"  # a candidate that was simulated before
 PASS_PREDICTED, FAIL_PREDICTED = "PASS*", "FAIL*"
 FADED = f"color: {style.MUTED}; opacity: 0.5"  # CSS of what is greyed out
@@ -50,7 +50,7 @@ def predicted_row(
 
 
 def candidates_view(candidates: pd.DataFrame, specification: Specification) -> pd.DataFrame:
-    """Return the sortable table: number, chance, verdict, worst spec, metrics, sizes, trust.
+    """Return the sortable table: number, chance, verdict, worst spec, metrics, sizes, intervals.
 
     ``From`` says whether a design is one of the data, simulated before, or new.
     """
@@ -70,6 +70,9 @@ def candidates_view(candidates: pd.DataFrame, specification: Specification) -> p
     for name in [*metrics, *circuit.variable_names]:
         head, values = scaled_column(shown[name], candidates[name])
         columns[head] = values
+    rows = candidates.to_dict("records")
+    for name in circuit.metric_names:
+        columns[f"{shown[name].label} ±"] = [_interval(row, name, shown[name]) for row in rows]
     columns["Distance"] = candidates["trust_distance"]
     return pd.DataFrame(columns, index=candidates.index)
 
@@ -81,11 +84,17 @@ def view_columns(view: pd.DataFrame, circuit: Circuit) -> dict[str, list[str]]:
     first = ["#", "P(all)", "Predicted", "From", "Least sure of"]
     columns = (
         [*first, *numbers[:metrics]],
+        ["#", "P(all)", *_beside_their_intervals(numbers[:metrics])],
         ["#", *numbers[derived:]],
         [*first, *numbers[metrics:derived], "Distance"],
         list(view.columns),
     )
     return dict(zip(VIEWS, columns, strict=True))
+
+
+def _beside_their_intervals(heads: Sequence[str]) -> list[str]:
+    """Heads of metrics, each with the head of its interval behind it."""
+    return [column for head in heads for column in (head, f"{head.rpartition(' [')[0]} ±")]
 
 
 def goal_text(goal: Goal, quantity: Quantity) -> str:
@@ -170,7 +179,10 @@ def verdict_style(text: str) -> str:
 
 
 def parallel_coordinates(
-    candidates: pd.DataFrame, circuit: Circuit, names: Sequence[str], height: int = 330
+    candidates: pd.DataFrame,
+    circuit: Circuit,
+    names: Sequence[str],
+    height: int = 360,
 ) -> go.Figure:
     """Draw every candidate as a line over variables and metrics, coloured by its chance."""
     shown = quantities(circuit)
@@ -187,13 +199,14 @@ def parallel_coordinates(
                 "cmax": 1,
             },
             dimensions=dimensions,
-            labelangle=-12,
+            labelangle=-24,
             labelfont={"size": 11, "color": style.MUTED},
             tickfont={"size": 10, "color": style.MUTED},
             rangefont={"size": 1, "color": "rgba(0,0,0,0)"},
         )
     )
-    return style.laid_out(figure, height, margin={"l": 50, "r": 40, "t": 52, "b": 16})
+    margin = {"l": 50, "r": 40, "t": 84, "b": 16}
+    return style.laid_out(figure, height, margin=margin)
 
 
 def trade_off(

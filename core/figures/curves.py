@@ -62,4 +62,5 @@ def loss_curves(table: pd.DataFrame, *, log: bool, by_run: bool, height: int = 3
         .encode(**encodings)
         .properties(height=height)
         .configure_legend(orient="top", direction="horizontal", labelLimit=240)
+        .interactive(name="zoom")
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
@@ -47,8 +48,20 @@ def learning_curve_chart(
     figure.update_xaxes(
         type="log", title_text="Simulations of B", tickvals=rows, ticktext=[str(n) for n in rows]
     )
-    figure.update_yaxes(type="log", title_text=f"Median error of {quantity.label} [%]", dtick="D2")
+    ticks = _ticks(100 * np.array([own, *part["median_relative_error"]]))
+    figure.update_yaxes(
+        type="log",
+        title_text=f"Median error of {quantity.label} [%]",
+        tickvals=ticks,
+        ticktext=[f"{tick:g}" for tick in ticks],
+    )
     return figure
+
+
+def _ticks(values: np.ndarray) -> list[float]:
+    """Return 1, 2 and 5 in each decade of positive values; plotly writes 0.5 as 5 there."""
+    first, last = (int(np.floor(np.log10(end))) for end in (values.min(), values.max()))
+    return [step * 10.0**power for power in range(first, last + 1) for step in (1, 2, 5)]
 
 
 def simulations_saved(table: pd.DataFrame, metric: str) -> str:

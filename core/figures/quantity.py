@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +15,7 @@ from core.circuits import Circuit, Metric, Variable
 from core.units import engineering, parse
 
 Array = NDArray[np.float64]
+_BARE = re.compile(r"\d{1,3}(\.\d*)?")
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,15 @@ class Quantity:
         text = self.text(value, digits)
         return f"{text} ({engineering(float(value), 'V/V', digits)})" if self.decibels else text
 
-    def read(self, text: str) -> float:
+    def read(self, text: str, beside: float | None = None) -> float:
         """Read what people type, and return the stored value: ``46.5`` or ``46.5 dB``, ``1.2M``.
 
         A bare number is in the shown unit; so ``4`` is 4 V/us for a slew rate.
+
+        Args:
+            text: what was typed.
+            beside: stored value that stood there before; a bare number of at most three digits
+                before the point takes over its SI prefix, so ``8`` typed over 1.2 MHz is 8 MHz.
 
         Raises:
             InputError: the text is no number, or carries another unit.
@@ -79,7 +86,12 @@ class Quantity:
                 return float(self.stored(float(bare)))
             except ValueError:
                 return parse(bare, self.unit)
-        return parse(bare, "" if unit in ("um^2", "") else unit)
+        return parse(self._prefixed(bare, beside), "" if unit in ("um^2", "") else unit)
+
+    def _prefixed(self, text: str, beside: float | None) -> str:
+        if not self.prefixes or not beside or not _BARE.fullmatch(text):
+            return text
+        return text + engineering(beside, self.unit).split()[-1].removesuffix(self.unit)
 
     @property
     def title(self) -> str:

@@ -22,6 +22,7 @@ from pages.shell.selection import Selection, current
 from pages.shell.widgets import empty_state, faults_shown, show_fault
 
 POLL = 1.0  # s, while a run works
+IDLE_POLL = 4.0  # s, while none does: another process may start one
 SHOWN = "training_runs"  # key and URL parameter of the runs that are looked at
 STATES = {
     RunState.QUEUED: (":gray-badge[:material/hourglass: queued]", "waiting for its process"),
@@ -159,7 +160,7 @@ def runs_table(runs: dict[str, Path]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def stage_line(progress: Progress) -> None:
+def stage_line(progress: Progress, active: bool) -> None:
     """Show the stages as a pipeline with their states."""
     parts = []
     for stage in progress.stages:
@@ -168,7 +169,8 @@ def stage_line(progress: Progress) -> None:
             parts.append(f":green-badge[:material/check: {name} · {stage.seconds:.0f} s]")
         elif stage.state == StageState.WORKING:
             epoch = f" · {stage.epoch}/{stage.epochs}" if stage.epochs else ""
-            parts.append(f":blue-badge[:material/play_arrow: {name}{epoch}]")
+            badge = "blue-badge[:material/play_arrow:" if active else "orange-badge[:material/stop:"
+            parts.append(f":{badge} {name}{epoch}]")
         else:
             parts.append(f":gray-badge[{name}]")
     st.markdown(" :gray[→] ".join(parts))
@@ -284,7 +286,7 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{main}** &nbsp; {badge}", help=meaning)
         controls(store, status)
-    stage_line(progress)
+    stage_line(progress, not status.state.is_finished())
     if not status.state.is_finished():
         progress_bar(progress, status)
     elif status.state in (RunState.FAILED, RunState.LOST):
@@ -334,6 +336,13 @@ def shown_runs(folders: dict[str, Path], selection: Selection) -> tuple[str, ...
     return tuple(chosen)
 
 
+@st.fragment(run_every=IDLE_POLL)
+def newcomers(circuit_id: str, known: frozenset[str]) -> None:
+    """Draw the page again once another process, such as the command line, has added a run."""
+    if set(places.run_folders(circuit_id)) - known:
+        st.rerun()
+
+
 selection = current()
 folders = places.run_folders(selection.circuit.id)
 left, right = st.columns([1, 2.4], gap="medium")
@@ -370,3 +379,4 @@ with right:
                 },
                 alt="All runs",
             )
+newcomers(selection.circuit.id, frozenset(folders))

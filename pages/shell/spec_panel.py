@@ -274,7 +274,8 @@ class SpecPanel:
 
     def _typed(self, name: str, key: str, end: str) -> None:
         try:
-            value = self.shown[name].read(st.session_state[f"{key}_{end}"])
+            before = self._value(self.goals[name], end)
+            value = self.shown[name].read(st.session_state[f"{key}_{end}"], before)
             self._set(name, self._typed_goal(name, end, value))
         except InputError as error:
             st.session_state[f"{key}_fault"] = str(error)

@@ -191,11 +191,39 @@ def last_runs(selection: Selection) -> None:
         st.caption("No run yet.")
         return
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(rows).sort_values("Started", ascending=False),
         hide_index=True,
         height="content",
         column_config={"Started": st.column_config.DatetimeColumn(format="MMM DD, HH:mm")},
         alt="Newest runs",
+    )
+
+
+def last_designs(selection: Selection) -> None:
+    """List the designs of the circuit that were kept last."""
+    kept = []
+    if places.LIBRARY.is_file():
+        # Only now: its package loads PyTorch, which the first page of a cold server does without.
+        from core.inverse.saved_designs import DesignLibrary
+
+        kept = DesignLibrary(places.LIBRARY).designs(selection.circuit.id)[:4]
+    if not kept:
+        st.caption("None kept yet: press Save on a candidate of the Design page.")
+        return
+    table = pd.DataFrame(
+        {
+            "#": [design.id for design in kept],
+            "Note": [design.note for design in kept],
+            "SPICE": ["simulated" if design.simulated else "not yet" for design in kept],
+            "Saved": [datetime.fromtimestamp(design.saved) for design in kept],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height="content",
+        column_config={"Saved": st.column_config.DatetimeColumn(format="MMM DD, HH:mm")},
+        alt="Last designs",
     )
 
 
@@ -234,4 +262,6 @@ with left:
 with right:
     st.subheader("Newest runs", anchor=False)
     last_runs(selection)
+    st.subheader("Last designs", anchor=False)
+    last_designs(selection)
 tour()

@@ -28,6 +28,11 @@ COUNTS = (5, 10, 20, 40)
 LIKELY = 0.5  # predicted PASS, as the table marks it
 UNLIKELY = ("show", "grey out", "hide")
 TABS = ("Candidate", "What if", "Corners", "Monte Carlo", "All candidates", "Library")
+# Plotly draws a white halo around the ticks and black axes, whatever the ground.
+PARALLEL = """<style>
+.js-plotly-plot .parcoords text { text-shadow: none !important; }
+.js-plotly-plot .parcoords .axis path.domain { stroke: #8593A6 !important; }
+</style>"""
 OUTCOME = "design_outcome"  # the part of the page that a moved slider draws again
 
 
@@ -60,7 +65,7 @@ def guidance(result: DesignResult, run: Path, model: str, supply: float | None) 
     """
     found = guide(models.bench(run, model), result.specification, supply)
     counters = result.counters
-    left, right = st.columns([1.75, 1], vertical_alignment="center")
+    left, right = st.columns([1.2, 1], vertical_alignment="center")
     left.caption(
         f"{found.sentence} {len(result.candidates)} best of {counters['distinct']:,} designs "
         f"judged, {result.seconds:.2f} s."
@@ -91,8 +96,11 @@ def candidate_table(result: DesignResult, columns: str) -> int:
     view = pictures.candidates_view(result.candidates, result.specification)
     likely = view["P(all)"] >= LIKELY
     unlikely = st.session_state["design_unlikely"]
-    if unlikely == "hide" and likely.any():
-        view = view[likely]
+    if unlikely == "hide":
+        if likely.any():
+            view = view[likely]
+        else:
+            st.caption("All candidates are predicted to fail; none is hidden.")
     styled = view.style.map(pictures.verdict_style, subset=["Predicted"])
     if unlikely == "grey out":
         faded = view.index[~likely]
@@ -166,9 +174,12 @@ def pictures_of_all(result: DesignResult, run: Path, model: str) -> None:
     known = models.predictor(run, model).known_designs()
     figure = pictures.trade_off(result.candidates, known, result.specification, (x, y))
     st.plotly_chart(figure, config=CHART, key="design_trade", alt="Trade-off")
+    st.html(PARALLEL)
     st.plotly_chart(
         pictures.parallel_coordinates(
-            result.candidates, circuit, [*circuit.variable_names, *circuit.metric_names]
+            result.candidates,
+            circuit,
+            [*circuit.variable_names, *circuit.metric_names],
         ),
         config=CHART,
         key="design_parallel",

@@ -112,6 +112,7 @@ def test_every_column_is_seen_in_some_view_and_none_twice_in_one():
         "Phase margin [°]",
         "CMRR [dB]",
     ]
+    assert views["90 %"][:4] == ["#", "P(all)", "Slew rate [V/us]", "Slew rate ±"]
     assert views["Sizes"][1:] == [
         *(f"{name} [um]" for name in ("W1", "W2", "W3", "L1", "L2", "L3")),
         "Ib [uA]",

@@ -230,3 +230,4 @@ def test_a_learning_curve_shows_what_the_run_itself_reaches():
     figure = learning_curve_chart(table, SHOWN["ugf"], 0.004)
     assert [list(trace.y) for trace in figure.data] == [[10.0, 2.0], [30.0, 5.0], [0.4, 0.4]]
     assert figure.data[2].name == "this run: 0.4 %"
+    assert figure.layout.yaxis.ticktext[:4] == ("0.1", "0.2", "0.5", "1")

@@ -58,6 +58,23 @@ def test_what_people_type_is_read_with_its_unit(name, text, value):
     assert SHOWN[name].read(text) == pytest.approx(value, rel=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("name", "text", "beside", "value"),
+    [
+        ("ugf", "8", 1.2e6, 8e6),
+        ("ugf", "8", 12e3, 8e3),
+        ("ugf", "1200000", 1.2e6, 1.2e6),
+        ("ugf", "8e5", 1.2e6, 8e5),
+        ("ugf", "8 kHz", 1.2e6, 8e3),
+        ("power", "20", 33e-6, 20e-6),
+        ("phase_margin", "65", 60.0, 65.0),
+        ("slewrate_pos", "4", 2e6, 4e6),
+    ],
+)
+def test_a_short_bare_number_takes_over_the_prefix_that_stood_there(name, text, beside, value):
+    assert SHOWN[name].read(text, beside) == pytest.approx(value)
+
+
 @pytest.mark.parametrize(("name", "text"), [("ugf", "fast"), ("ugf", "3 V"), ("dc_gain", "")])
 def test_what_is_no_such_value_is_refused(name, text):
     with pytest.raises(InputError):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from core.inverse.saved_designs import DesignLibrary, SavedDesign
 from core.training.run_store import RunState, RunStore
 from tests.pages.conftest import texts
 
@@ -47,3 +50,12 @@ def test_the_choice_of_the_circuit_reaches_every_part(workspace, open_page):
     app.selectbox(key="circuit").set_value("two_stage_opamp").run()
     assert not app.exception
     assert "No run of this circuit yet." in texts(app)
+
+
+def test_the_last_designs_that_were_kept_are_listed(workspace, open_page):
+    kept = SavedDesign("5t_opamp", {}, "", {}, {}, note="for the demo")
+    DesignLibrary(workspace / "library" / "designs.sqlite").save(kept)
+    tables = [table.value for table in open_page(PAGE).dataframe]
+    assert any(
+        "for the demo" in table.get("Note", pd.Series(dtype=str)).tolist() for table in tables
+    )
