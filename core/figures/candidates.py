@@ -15,6 +15,8 @@ from core.ensemble import Predictor
 from core.figures import style
 from core.figures.quantity import Quantity, quantities
 from core.inverse import Goal, GoalKind, Requirement, Specification, Workbench
+from core.inverse.goals import GATE_AREA, SUPPLY_CURRENT
+from core.inverse.pareto import undominated
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 VIEWS = ("Metrics", "90 %", "Sizes", "Cost and trust", "All")
@@ -218,7 +220,8 @@ def trade_off(
 ) -> go.Figure:
     """Draw candidates over the known designs of B in two metrics, with the specs as lines.
 
-    Supply current and gate area are as good as metrics.
+    Supply current and gate area are as good as metrics. The candidates of which none is better in
+    both are joined: the front.
     """
     circuit = specification.circuit
     shown = quantities(circuit)
@@ -246,6 +249,15 @@ def trade_off(
         hovertemplate=f"candidate %{{text}}<br>{x.label} %{{x:.4~s}}<br>{y.label} %{{y:.4~s}}"
         "<extra></extra>",
     )
+    front = candidates.iloc[_front(candidates, specification, names)]
+    figure.add_scatter(
+        x=x.shown(front[x.name]),
+        y=y.shown(front[y.name]),
+        mode="lines",
+        name="front",
+        line={"color": style.CANDIDATE, "width": 1.5, "dash": "dot"},
+        hoverinfo="skip",
+    )
     for requirement in specification.requirements:
         line = {"color": style.FAIL, "width": 1, "dash": "dash"}
         if requirement.quantity == x.name:
@@ -256,6 +268,23 @@ def trade_off(
     figure.update_xaxes(**x.axis())
     figure.update_yaxes(**y.axis())
     return figure
+
+
+def _front(
+    candidates: pd.DataFrame, specification: Specification, names: tuple[str, str]
+) -> np.ndarray:
+    """Positions of the candidates that none betters in both quantities, by the first of them.
+
+    Less is better of current, area and whatever the specification wants small.
+    """
+    small = {SUPPLY_CURRENT, GATE_AREA} | {
+        goal.quantity
+        for goal in specification.goals
+        if goal.kind in (GoalKind.MAX, GoalKind.MINIMIZE)
+    }
+    signs = np.array([-1.0 if name in small else 1.0 for name in names])
+    front = undominated(candidates[list(names)].to_numpy(dtype=float) * signs)
+    return front[np.argsort(candidates[names[0]].to_numpy(dtype=float)[front])]
 
 
 def _interval(candidate: Mapping[str, float], name: str, quantity: Quantity) -> str:

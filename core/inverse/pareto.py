@@ -65,7 +65,7 @@ def pareto_front(
     held = torch.exp(question.problem.log_probability(outcome)) >= HELD
     index, outcome = index[held], outcome.rows(held)
     values = outcome.mean[:, aims.objective_column] * aims.objective_sign
-    front = _undominated(values.numpy())
+    front = undominated(values.numpy())
     order = front[np.argsort(-values[front, 0].numpy())]
     rows = torch.tensor(order, dtype=torch.long)
     sizes = question.space.table(index[rows])
@@ -105,7 +105,7 @@ def _judged(
     return index[rows], outcome.rows(rows)
 
 
-def _undominated(values: np.ndarray) -> np.ndarray:
+def undominated(values: np.ndarray) -> np.ndarray:
     """Positions of the rows (n x k, larger is better) that no other row dominates."""
     order = np.argsort(-values.sum(axis=1), kind="stable")
     kept: list[int] = []

@@ -119,13 +119,16 @@ def launch_panel(selection: Selection) -> None:
     overrides = overrides_form(preset(preset_name), preset_name)
     if overrides:
         st.caption("Changed: " + ", ".join(f"`{text}`" for text in overrides))
+    able = selection.data.is_dir()
+    if not able:
+        st.caption("There are no data to learn from yet: generate or upload a set on page Data.")
     if st.button(
         "Start training",
         type="primary",
         key="training_start",
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=not selection.data.is_dir(),
+        disabled=not able,
     ):
         request = jobs.TrainingRequest(
             circuit=selection.circuit.id,

@@ -26,9 +26,9 @@ KINDS = {
     GoalKind.MIN: "at least",
     GoalKind.MAX: "at most",
     GoalKind.RANGE: "range",
-    GoalKind.TARGET: "equal to",
-    GoalKind.MAXIMIZE: "maximise",
-    GoalKind.MINIMIZE: "minimise",
+    GoalKind.TARGET: "target",
+    GoalKind.MAXIMIZE: "highest",
+    GoalKind.MINIMIZE: "lowest",
     GoalKind.IGNORE: "ignore",
 }
 DERIVED = (SUPPLY_CURRENT, GATE_AREA, POWER)

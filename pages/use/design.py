@@ -93,6 +93,7 @@ def candidate_table(result: DesignResult, columns: str) -> int:
         columns: name of the view.
     """
     circuit = result.specification.circuit
+    meanings = {quantity.label: quantity.help for quantity in quantities(circuit).values()}
     view = pictures.candidates_view(result.candidates, result.specification)
     likely = view["P(all)"] >= LIKELY
     unlikely = st.session_state["design_unlikely"]
@@ -136,7 +137,9 @@ def candidate_table(result: DesignResult, columns: str) -> int:
                 width=NARROW, help="data: simulated before, so its values are known; new: predicted"
             ),
             **{
-                head: st.column_config.NumberColumn(format="%.4g")
+                head: st.column_config.NumberColumn(
+                    format="%.4g", help=meanings.get(head.rpartition(" [")[0])
+                )
                 for head in view.columns
                 if "[" in head
             },

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from core.circuits import load_circuit
+from core.data import bundled_dataset_folder, load_dataset
 from core.figures import candidates as pictures
 from core.figures.datasheet import datasheet
 from core.figures.quantity import quantities
@@ -124,3 +125,19 @@ def test_every_column_is_seen_in_some_view_and_none_twice_in_one():
     ]
     seen = [head for name in pictures.VIEWS[:-1] for head in views[name]]
     assert set(seen) == set(views["All"]) == set(view.columns)
+
+
+def test_the_front_joins_the_candidates_that_none_betters_in_both():
+    sizes = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
+    gains, currents = [100.0, 200.0, 150.0, 50.0], [1e-5, 3e-5, 4e-5, 2e-5]
+    table = pd.DataFrame(
+        [
+            {**ROW, **sizes, "dc_gain": gain, "supply_current": current}
+            for gain, current in zip(gains, currents, strict=True)
+        ]
+    )
+    known = load_dataset(bundled_dataset_folder(CIRCUIT.id), CIRCUIT).target
+    figure = pictures.trade_off(table, known, SPECIFICATION, ("supply_current", "dc_gain"))
+    front = next(trace for trace in figure.data if trace.name == "front")
+    assert list(front.x) == pytest.approx([1e-5, 3e-5])
+    assert list(front.y) == pytest.approx([40.0, 46.0206], abs=1e-3)
