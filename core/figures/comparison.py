@@ -1,14 +1,27 @@
-"""Saved designs side by side, with what differs marked."""
+"""Saved designs as a list, and side by side with what differs marked."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import pandas as pd
 
 from core.circuits import Circuit
 from core.figures.quantity import quantities
-from core.inverse.saved_designs import SavedDesign
+from core.saved_designs import SavedDesign
+
+
+def saved_table(designs: Sequence[SavedDesign]) -> pd.DataFrame:
+    """Return one row a design: number, note, time, whether SPICE has seen it."""
+    return pd.DataFrame(
+        {
+            "#": [design.id for design in designs],
+            "Note": [design.note for design in designs],
+            "Saved": [datetime.fromtimestamp(design.saved) for design in designs],
+            "SPICE": ["simulated" if design.simulated else "predicted*" for design in designs],
+        }
+    )
 
 
 def side_by_side(designs: Sequence[SavedDesign], circuit: Circuit) -> pd.DataFrame:

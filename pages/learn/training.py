@@ -13,13 +13,14 @@ import streamlit as st
 from core.config import PRESETS, STAGES, SettingDescription, TrainingConfig, describe, preset
 from core.errors import CrossfabError
 from core.figures.curves import epochs_table, loss_curves
+from core.figures.runs import runs_table
 from core.training import jobs
 from core.training.archive import run_archive
 from core.training.progress import Progress, StageState, progress_of
 from core.training.run_store import RunState, RunStatus, RunStore
 from pages.shell import places
 from pages.shell.selection import Selection, current
-from pages.shell.widgets import empty_state, faults_shown, show_fault
+from pages.shell.widgets import MOMENT, empty_state, faults_shown, show_fault
 
 POLL = 1.0  # s, while a run works
 IDLE_POLL = 4.0  # s, while none does: another process may start one
@@ -141,26 +142,6 @@ def launch_panel(selection: Selection) -> None:
             run = jobs.launch(places.RUNS, name or f"{datetime.now():%Y-%m-%d %H.%M.%S}", request)
             st.session_state["training_next"] = run.folder.name
             st.rerun()
-
-
-def runs_table(runs: dict[str, Path]) -> pd.DataFrame:
-    """Return one row a run: state, preset, data, start, time taken."""
-    rows = []
-    for name, folder in runs.items():
-        store = RunStore(folder)
-        status, config = store.status(), store.config()
-        end = status.finished or time.time()
-        rows.append(
-            {
-                "name": name,
-                "state": str(status.state),
-                "preset": config.get("preset", ""),
-                "data": Path(str(config.get("data", ""))).name or places.BUNDLED,
-                "started": datetime.fromtimestamp(status.started) if status.started else None,
-                "minutes": (end - status.started) / 60 if status.started else None,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def stage_line(progress: Progress, active: bool) -> None:
@@ -373,12 +354,8 @@ with right:
                 runs_table(folders),
                 hide_index=True,
                 column_config={
-                    "name": "Run",
-                    "state": "State",
-                    "preset": "Preset",
-                    "data": "Data",
-                    "started": st.column_config.DatetimeColumn("Started", format="MMM DD, HH:mm"),
-                    "minutes": st.column_config.NumberColumn("Minutes", format="%.1f"),
+                    "Started": MOMENT,
+                    "Minutes": st.column_config.NumberColumn(format="%.1f"),
                 },
                 alt="All runs",
             )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 
-import pandas as pd
 import streamlit as st
 
 from core.circuits import Circuit
 from core.errors import InputError
-from core.figures.comparison import differing, side_by_side
+from core.figures.comparison import differing, saved_table, side_by_side
 from core.inverse.link import specification_from_text
-from core.inverse.saved_designs import DesignLibrary, SavedDesign
+from core.saved_designs import DesignLibrary, SavedDesign
 from pages.shell import places
+from pages.shell.widgets import MOMENT
 
 MOST_COMPARED = 4
 
@@ -63,15 +62,8 @@ def library(circuit: Circuit) -> None:
     if not designs:
         st.caption("Nothing is saved yet: press Save on a candidate.")
         return
-    table = pd.DataFrame(
-        {
-            "#": [design.id for design in designs],
-            "Note": [design.note for design in designs],
-            "Saved": [datetime.fromtimestamp(design.saved) for design in designs],
-            "SPICE": ["simulated" if design.simulated else "predicted*" for design in designs],
-            "Specification": [_readable(design.specification, circuit) for design in designs],
-        }
-    )
+    table = saved_table(designs)
+    table["Specification"] = [_readable(design.specification, circuit) for design in designs]
     picked = st.dataframe(
         table,
         hide_index=True,
@@ -79,7 +71,7 @@ def library(circuit: Circuit) -> None:
         on_select="rerun",
         selection_mode="multi-row",
         key="design_library",
-        column_config={"Saved": st.column_config.DatetimeColumn(format="MMM DD, HH:mm")},
+        column_config={"Saved": MOMENT},
         alt="Saved designs",
     )
     chosen = [designs[row] for row in picked["selection"]["rows"] if row < len(designs)]

@@ -14,6 +14,7 @@ from pages.shell import loaders
 from pages.shell.selection import Selection
 
 CHART = {"displaylogo": False, "displayModeBar": False, "responsive": True}
+MOMENT = st.column_config.DatetimeColumn(format="MMM DD, HH:mm")
 INK = {"light": "#334155", "dark": "#CBD5E1"}  # of drawings, by theme
 
 

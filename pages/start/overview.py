@@ -9,10 +9,14 @@ import streamlit as st
 
 from core.data import DataSet
 from core.errors import CrossfabError
+from core.figures.comparison import saved_table
 from core.figures.quantity import quantities
+from core.figures.runs import runs_table
+from core.saved_designs import DesignLibrary
 from core.training.run_store import RunState, RunStore
 from pages.shell import loaders, places, spice
 from pages.shell.selection import Selection, current
+from pages.shell.widgets import MOMENT
 
 DONE, WORKING, MISSING = "green", "blue", "gray"
 TOUR = (
@@ -175,54 +179,31 @@ def tour() -> None:
 
 def last_runs(selection: Selection) -> None:
     """List the newest runs of the circuit."""
-    rows = []
-    for name, folder in list(places.run_folders(selection.circuit.id).items())[:6]:
-        store = RunStore(folder)
-        status = store.status()
-        rows.append(
-            {
-                "Run": name,
-                "State": str(status.state),
-                "Preset": store.config().get("preset", ""),
-                "Started": datetime.fromtimestamp(status.started) if status.started else None,
-            }
-        )
-    if not rows:
+    runs = dict(list(places.run_folders(selection.circuit.id).items())[:6])
+    if not runs:
         st.caption("No run yet.")
         return
     st.dataframe(
-        pd.DataFrame(rows).sort_values("Started", ascending=False),
+        runs_table(runs),
         hide_index=True,
         height="content",
-        column_config={"Started": st.column_config.DatetimeColumn(format="MMM DD, HH:mm")},
+        column_order=["Run", "State", "Preset", "Started"],
+        column_config={"Started": MOMENT},
         alt="Newest runs",
     )
 
 
 def last_designs(selection: Selection) -> None:
     """List the designs of the circuit that were kept last."""
-    kept = []
-    if places.LIBRARY.is_file():
-        # Only now: its package loads PyTorch, which the first page of a cold server does without.
-        from core.inverse.saved_designs import DesignLibrary
-
-        kept = DesignLibrary(places.LIBRARY).designs(selection.circuit.id)[:4]
+    kept = DesignLibrary(places.LIBRARY).designs(selection.circuit.id)[:4]
     if not kept:
         st.caption("None kept yet: press Save on a candidate of the Design page.")
         return
-    table = pd.DataFrame(
-        {
-            "#": [design.id for design in kept],
-            "Note": [design.note for design in kept],
-            "SPICE": ["simulated" if design.simulated else "not yet" for design in kept],
-            "Saved": [datetime.fromtimestamp(design.saved) for design in kept],
-        }
-    )
     st.dataframe(
-        table,
+        saved_table(kept),
         hide_index=True,
         height="content",
-        column_config={"Saved": st.column_config.DatetimeColumn(format="MMM DD, HH:mm")},
+        column_config={"Saved": MOMENT},
         alt="Last designs",
     )
 

@@ -15,7 +15,7 @@ from core.figures.learning_curve import learning_curve_chart
 from core.figures.quantity import quantities
 from core.figures.sign_off import bins_to_see
 from core.figures.sweep import sweep_designs
-from core.inverse.saved_designs import SavedDesign
+from core.saved_designs import SavedDesign
 
 CIRCUIT = load_circuit("5t_opamp")
 SHOWN = quantities(CIRCUIT)

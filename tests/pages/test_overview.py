@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from core.inverse.saved_designs import DesignLibrary, SavedDesign
+from core.saved_designs import DesignLibrary, SavedDesign
 from core.training.run_store import RunState, RunStore
 from tests.pages.conftest import texts
 

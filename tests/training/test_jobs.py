@@ -17,7 +17,8 @@ from core.training.processes import NICENESS
 from core.training.run_store import LAUNCH, LOG, STATUS, RunState, RunStore
 from tests.processes import until
 
-OBEDIENT = "import time; print(1, flush=True); time.sleep(120)"
+# Works until it is told to stop, or until nobody is left to tell it.
+OBEDIENT = "import sys; print(1, flush=True); sys.stdin.read()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + OBEDIENT
 
 
@@ -32,7 +33,10 @@ def worker():
 
     def start(run, code):
         process = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, start_new_session=True
+            [sys.executable, "-c", code],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
         )
         processes.append(process)
         process.stdout.read(1)  # It works once it has printed.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 
-from core.inverse.saved_designs import DesignLibrary, SavedDesign
+from core.saved_designs import DesignLibrary, SavedDesign
 
 SIZES = {"w1": 12.5, "ibias": 1e-5}
 
