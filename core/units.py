@@ -73,6 +73,13 @@ def decibels(ratio: float) -> float:
     return 20.0 * math.log10(ratio) if ratio > 0 else math.nan
 
 
+def ratio(value: float, digits: int = 3) -> str:
+    """Write a voltage ratio in decibels and as it is: ``ratio(212)`` is ``46.5 dB (212 V/V)``."""
+    level = decibels(value)
+    text = "–" if math.isnan(level) else f"{level:.1f} dB"
+    return f"{text} ({engineering(value, 'V/V', digits)})"
+
+
 def spice_number(value: float) -> str:
     """Write a number with the suffixes of SPICE, exact to twelve digits: 1.2e6 is ``1.2MEG``."""
     if value == 0 or not math.isfinite(value):

@@ -15,7 +15,7 @@ from core.ensemble import Predictor
 from core.figures import style
 from core.figures.quantity import Quantity, quantities
 from core.inverse import Goal, GoalKind, Requirement, Specification, Workbench
-from core.inverse.goals import GATE_AREA, SUPPLY_CURRENT
+from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT
 from core.inverse.pareto import undominated
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
@@ -79,6 +79,22 @@ def candidates_view(candidates: pd.DataFrame, specification: Specification) -> p
     return pd.DataFrame(columns, index=candidates.index)
 
 
+def view_colours(
+    view: pd.DataFrame, candidates: pd.DataFrame, specification: Specification
+) -> pd.DataFrame:
+    """Return the CSS of every cell of ``candidates_view``: what is specified passes or fails."""
+    shown = quantities(specification.circuit)
+    colours = pd.DataFrame("", index=view.index, columns=view.columns)
+    colours["Predicted"] = view["Predicted"].map(verdict_style)
+    for name in {requirement.quantity for requirement in specification.requirements} - {POWER}:
+        needed = [item for item in specification.requirements if item.quantity == name]
+        head, _ = scaled_column(shown[name], candidates[name])
+        values = candidates.loc[view.index, name]
+        held = np.all([_held(item, values) for item in needed], axis=0)
+        colours[head] = np.where(held, verdict_style("PASS"), verdict_style("FAIL"))
+    return colours
+
+
 def view_columns(view: pd.DataFrame, circuit: Circuit) -> dict[str, list[str]]:
     """Return which columns of the sortable table are seen together, by name of the choice."""
     numbers = [head for head in view.columns if "[" in head]
@@ -129,12 +145,16 @@ def verdict(
     if np.isnan(value):
         return f"FAIL{mark}: not measured"
     worst = min(requirements, key=lambda item: float(item.margin(value)))
-    margin = float(worst.margin(value))
-    # Equality on the grid must not fail by rounding.
-    if margin >= -1e-9 * abs(worst.bound):
+    if _held(worst, value):
         return f"PASS{mark}"
     gap = abs(float(quantity.shown(value)) - float(quantity.shown(worst.bound)))
     return f"FAIL{mark} by {_gap_text(quantity, gap)}"
+
+
+def _held(requirement: Requirement, values: float | pd.Series) -> np.ndarray:
+    """Whether values meet a requirement; equality on the grid must not fail by rounding."""
+    held: np.ndarray = requirement.margin(values) >= -1e-9 * abs(requirement.bound)
+    return held
 
 
 def spec_sheet(
@@ -162,12 +182,12 @@ def spec_sheet(
         row = {
             "Quantity": quantity.label,
             "Spec": goal_text(goal, quantity),
-            "Predicted": quantity.text(candidate[name]),
+            "Predicted": quantity.both(candidate[name]),
             "90 %": _interval(candidate, name, quantity),
             "Verdict*": verdict(needed, quantity, candidate[name], "*"),
         }
         if simulated is not None:
-            row["SPICE"] = quantity.text(simulated[name])
+            row["SPICE"] = quantity.both(simulated[name])
             row["Verdict"] = verdict(needed, quantity, simulated[name])
         rows.append(row)
     return pd.DataFrame(rows).set_index("Quantity")

@@ -38,7 +38,8 @@ def side_by_side(designs: Sequence[SavedDesign], circuit: Circuit) -> pd.DataFra
             if name in design.simulated:
                 column[f"{shown[name].label}, SPICE"] = shown[name].text(design.simulated[name])
         columns[f"#{design.id}"] = column
-    return pd.DataFrame(columns).fillna("–")
+    table = pd.DataFrame(columns).fillna("–")
+    return table[table.ne("–").any(axis=1)]
 
 
 def differing(table: pd.DataFrame) -> pd.Series:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from core.circuits import Circuit, Metric, Variable
-from core.units import engineering, parse
+from core.units import engineering, parse, ratio
 
 Array = NDArray[np.float64]
 _BARE = re.compile(r"\d{1,3}(\.\d*)?")
@@ -61,8 +61,7 @@ class Quantity:
 
     def both(self, value: float, digits: int = 3) -> str:
         """Write one stored value, a ratio also as a ratio: ``46.5 dB (212 V/V)``."""
-        text = self.text(value, digits)
-        return f"{text} ({engineering(float(value), 'V/V', digits)})" if self.decibels else text
+        return ratio(float(value), digits) if self.decibels else self.text(value, digits)
 
     def read(self, text: str, beside: float | None = None) -> float:
         """Read what people type, and return the stored value: ``46.5`` or ``46.5 dB``, ``1.2M``.

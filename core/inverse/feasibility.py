@@ -12,13 +12,20 @@ from torch import Tensor
 from core.circuits import Circuit
 from core.inverse.forward import Outcome, join
 from core.inverse.gauss_newton import Stretch, solve
-from core.inverse.goals import POWER, SUPPLY_CURRENT, Requirement, is_logarithmic, label_and_unit
+from core.inverse.goals import (
+    POWER,
+    SUPPLY_CURRENT,
+    Requirement,
+    is_logarithmic,
+    label_and_unit,
+    value_text,
+)
 from core.inverse.library import Library, evaluate
 from core.inverse.problem import Problem, physical
 from core.inverse.space import DesignSpace
 from core.inverse.starts import SCREEN_FLOOR
 from core.inverse.workbench import Workbench
-from core.units import engineering
+from core.units import decibels, engineering
 
 OPTIMISM = 1.645
 # Sigmas that an offer stays on the safe side, the most that leaves one: it is a lucky one of many.
@@ -298,25 +305,18 @@ def _compromise(bench: Workbench, problem: Problem, seen: Outcome, volts: float)
         if float(missed[best, k]) > NEAR:
             name = SUPPLY_CURRENT if requirement.quantity == POWER else requirement.quantity
             value = float(physical(circuit, name, working.mean[best, int(problem.column[k])]))
-            label, unit = label_and_unit(circuit, requirement.quantity)
+            label, _ = label_and_unit(circuit, requirement.quantity)
             value *= volts if requirement.quantity == POWER else 1.0
-            parts.append(f"{label} {engineering(value, unit)}")
+            parts.append(f"{label} {value_text(circuit, requirement.quantity, value)}")
     return parts
 
 
 def _alone_sentence(circuit: Circuit, limit: Limit, within: str) -> str:
     requirement = limit.requirement
-    _, unit = label_and_unit(circuit, requirement.quantity)
-    gap = abs(requirement.bound - limit.alone)
-    ratio = (
-        requirement.bound / limit.alone
-        if requirement.sign > 0
-        else (limit.alone / requirement.bound)
-    )
-    far = ratio > 1.5 and is_logarithmic(circuit, requirement.quantity)
-    by = f"a factor of {ratio:.3g} away" if far else f"{engineering(gap, unit)} away"
+    by = f"{_gap(circuit, requirement, limit.alone)} away"
     alone, together, whole = (
-        engineering(value, unit) for value in (limit.alone, limit.together, limit.whole)
+        value_text(circuit, requirement.quantity, value)
+        for value in (limit.alone, limit.together, limit.whole)
     )
     kept = "the other requirements kept" if limit.resolves else "the others kept where possible"
     best = f"{alone} on its own, {by}, and {together} with {kept}"
@@ -329,6 +329,17 @@ def _alone_sentence(circuit: Circuit, limit: Limit, within: str) -> str:
     return text
 
 
+def _gap(circuit: Circuit, requirement: Requirement, reached: float) -> str:
+    """Say how far off a value is: decibels of a voltage ratio, a factor where that is large."""
+    quantity, (low, high) = requirement.quantity, sorted((reached, requirement.bound))
+    if quantity in circuit.metric_names and circuit.metric(quantity).decibels:
+        return f"{decibels(high / low):.2g} dB"
+    if is_logarithmic(circuit, quantity) and high > 1.5 * low:
+        return f"a factor of {high / low:.3g}"
+    return engineering(high - low, label_and_unit(circuit, quantity)[1])
+
+
 def _reach(circuit: Circuit, limit: Limit) -> str:
-    label, unit = label_and_unit(circuit, limit.requirement.quantity)
-    return f"{label} reaches {engineering(limit.together, unit)}"
+    quantity = limit.requirement.quantity
+    label, _ = label_and_unit(circuit, quantity)
+    return f"{label} reaches {value_text(circuit, quantity, limit.together)}"

@@ -16,7 +16,7 @@ import pandas as pd
 
 from core.circuits import Circuit
 from core.errors import InputError, suggest
-from core.units import engineering
+from core.units import engineering, ratio
 
 GATE_AREA = "gate_area"
 SUPPLY_CURRENT = "supply_current"
@@ -84,8 +84,8 @@ class Requirement:
 
     def text(self, circuit: Circuit) -> str:
         """The requirement as a designer reads it: ``DC gain at least 200 V/V``."""
-        label, unit = label_and_unit(circuit, self.quantity)
-        return f"{label} {self.side} {engineering(self.bound, unit)}"
+        label, _ = label_and_unit(circuit, self.quantity)
+        return f"{label} {self.side} {value_text(circuit, self.quantity, self.bound)}"
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,13 @@ def label_and_unit(circuit: Circuit, quantity: str) -> tuple[str, str]:
         return quantity.replace("_", " ").capitalize(), DERIVED_UNITS[quantity]
     metric = circuit.metric(quantity)
     return metric.label, metric.unit
+
+
+def value_text(circuit: Circuit, quantity: str, value: float) -> str:
+    """Write a value with its unit; a voltage ratio in decibels too: ``46.5 dB (212 V/V)``."""
+    if quantity in circuit.metric_names and circuit.metric(quantity).decibels:
+        return ratio(value)
+    return engineering(value, label_and_unit(circuit, quantity)[1])
 
 
 def is_logarithmic(circuit: Circuit, quantity: str) -> bool:

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from core.inverse.goals import POWER, Requirement, label_and_unit
+from core.inverse.goals import POWER, Requirement, label_and_unit, value_text
 from core.inverse.pools import pose
 from core.inverse.problem import Problem, physical
 from core.inverse.specification import Specification
 from core.inverse.workbench import Workbench
-from core.units import engineering
 
 
 @dataclass(frozen=True)
@@ -115,10 +114,12 @@ def _sentence(
     if not helpful:
         return text if meeting else f"{text} {_hopeless(specification, relaxations)}"
     best, circuit = helpful[0], specification.circuit
-    label, unit = label_and_unit(circuit, best.requirement.quantity)
+    quantity = best.requirement.quantity
+    label, _ = label_and_unit(circuit, quantity)
     if meeting:
         return f"{text} Tightest: {label}; without it {best.known} would."
-    return f"{text} Tightest: {label}; relaxed to {engineering(best.bound, unit)}, one would."
+    bound = value_text(circuit, quantity, best.bound)
+    return f"{text} Tightest: {label}; relaxed to {bound}, one would."
 
 
 def _hopeless(specification: Specification, relaxations: list[Relaxation]) -> str:

@@ -117,6 +117,34 @@ def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
         st.dataframe(pd.Series(sizes, name="Size"), alt="Sizes")
 
 
+def compare(result: DesignResult, process: str) -> None:
+    """Draw up to four candidates side by side, with what SPICE has said of them so far."""
+    circuit = result.specification.circuit
+    most = library_panel.MOST_COMPARED
+    numbers = st.multiselect(
+        f"Candidates, up to {most}",
+        list(range(1, len(result.candidates) + 1)),
+        [1, 2],
+        max_selections=most,
+        key=f"design_compared_{len(result.candidates)}",
+    )
+    if not numbers:
+        st.caption("Pick the candidates to compare.")
+        return
+    text = specification_to_text(result.specification)
+    designs = []
+    for number in numbers:
+        candidate = result.candidates.iloc[number - 1]
+        found = confirmed(result, candidate, process, False)
+        simulated = found and simulated_values(found, candidate, load_process(process).supply)
+        designs.append(
+            library_panel.saved_design(
+                circuit, candidate, text, simulated or {}, process, number=number
+            )
+        )
+    library_panel.compared(designs, circuit, "candidates_compared")
+
+
 def downloads(
     result: DesignResult, number: int, process: str, simulated: Mapping[str, float] | None
 ) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import streamlit as st
 
@@ -31,19 +31,32 @@ def save_button(
     with popover:
         note = st.text_input("Note", key="design_note", placeholder="what it is for")
         if st.button("Keep in the library", key="design_save", type="primary"):
-            quantities = [*circuit.metric_names, "supply_current", "gate_area"]
-            number = DesignLibrary(places.LIBRARY).save(
-                SavedDesign(
-                    circuit.id,
-                    {name: float(candidate[name]) for name in circuit.variable_names},
-                    specification,
-                    {name: float(candidate[name]) for name in quantities},
-                    {name: float(simulated[name]) for name in quantities if name in simulated},
-                    process,
-                    note,
-                )
-            )
+            design = saved_design(circuit, candidate, specification, simulated, process, note)
+            number = DesignLibrary(places.LIBRARY).save(design)
             st.toast(f"Kept as #{number}", icon=":material/bookmark_added:")
+
+
+def saved_design(
+    circuit: Circuit,
+    candidate: Mapping[str, float],
+    specification: str,
+    simulated: Mapping[str, float],
+    process: str,
+    note: str = "",
+    number: int = 0,
+) -> SavedDesign:
+    """Return a candidate as the library keeps it."""
+    quantities = [*circuit.metric_names, "supply_current", "gate_area"]
+    return SavedDesign(
+        circuit.id,
+        {name: float(candidate[name]) for name in circuit.variable_names},
+        specification,
+        {name: float(candidate[name]) for name in quantities},
+        {name: float(simulated[name]) for name in quantities if name in simulated},
+        process,
+        note,
+        id=number,
+    )
 
 
 def _readable(specification: str, circuit: Circuit) -> str:
@@ -78,19 +91,24 @@ def library(circuit: Circuit) -> None:
     if not chosen:
         st.caption(f"Tick one to reopen or remove it, up to {MOST_COMPARED} to compare them.")
         return
-    with st.container(horizontal=True):
-        if len(chosen) == 1:
+    if len(chosen) == 1:
+        with st.container(horizontal=True):
             _single(kept, chosen[0])
-        comparison = side_by_side(chosen[:MOST_COMPARED], circuit)
-        st.download_button(
-            "CSV",
-            comparison.to_csv(),
-            "saved_designs.csv",
-            "text/csv",
-            key="design_library_csv",
-            icon=":material/download:",
-            on_click="ignore",
-        )
+    compared(chosen[:MOST_COMPARED], circuit, "saved_designs")
+
+
+def compared(designs: Sequence[SavedDesign], circuit: Circuit, name: str) -> None:
+    """Draw designs side by side with what differs marked; the name is that of the CSV file."""
+    comparison = side_by_side(designs, circuit)
+    st.download_button(
+        "CSV",
+        comparison.to_csv(),
+        f"{name}.csv",
+        "text/csv",
+        key=f"design_{name}_csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
     marked = differing(comparison)
     st.dataframe(
         comparison.style.apply(

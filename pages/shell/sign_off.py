@@ -9,9 +9,11 @@ import streamlit as st
 
 from core.errors import CrossfabError
 from core.figures.candidates import verdict_style
+from core.figures.datasheet_page import datasheet_page
 from core.figures.sign_off import corner_view, mismatch_histograms, spread_view
 from core.inverse import Specification, simulate_corners, simulate_yield
 from core.spice import load_process
+from pages.shell import spice
 from pages.shell.widgets import CHART, show_fault
 
 SAMPLES = (50, 100, 200, 500)
@@ -53,7 +55,18 @@ def corners(specification: Specification, sizes: pd.DataFrame, process: str, tex
     table = found.table
     passed = int((table["verdict"] == "PASS").sum())
     colour = "green" if passed == len(table) else "orange"
-    st.markdown(f":{colour}-badge[{passed} of {len(table)} conditions PASS]")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(f":{colour}-badge[{passed} of {len(table)} conditions PASS]")
+        st.download_button(
+            "Datasheet, HTML",
+            lambda: _datasheet(specification, sizes.iloc[0], process, table),
+            f"{specification.circuit.id}_datasheet.html",
+            "text/html",
+            key="design_datasheet_page",
+            icon=":material/download:",
+            help="One page: specs, values over the conditions, schematic, Bode plot, step response",
+            on_click="ignore",
+        )
     st.dataframe(spread_view(table, specification), height="content", alt="Spread")
     view = corner_view(table, specification)
     st.dataframe(
@@ -62,6 +75,13 @@ def corners(specification: Specification, sizes: pd.DataFrame, process: str, tex
         column_config={"Misses": st.column_config.TextColumn(width=110)},
         alt="Every condition",
     )
+
+
+def _datasheet(
+    specification: Specification, sizes: pd.Series, process: str, table: pd.DataFrame
+) -> str:
+    typical = spice.simulation(specification.circuit.id, process, dict(sizes))
+    return datasheet_page(specification, sizes, load_process(process), typical, table)
 
 
 def monte_carlo(specification: Specification, sizes: pd.DataFrame, process: str, text: str) -> None:

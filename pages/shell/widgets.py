@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,12 +23,16 @@ def theme() -> str:
     return st.context.theme.type or "light"
 
 
+def listed(sentences: Sequence[str]) -> str:
+    """Return sentences as a list of points, a single one as it is."""
+    return "\n".join(f"- {text}" for text in sentences) if len(sentences) > 1 else sentences[0]
+
+
 def show_fault(error: CrossfabError, title: str = "") -> None:
     """Show each fault of an error as a sentence of its own."""
     faults = error.faults if isinstance(error, InputError) else (str(error),)
-    shown = "\n".join(f"- {fault}" for fault in faults[:20]) if len(faults) > 1 else faults[0]
     more = f"\n- and {len(faults) - 20} more" if len(faults) > 20 else ""
-    st.error(shown + more, title=title or None, icon=":material/error:")
+    st.error(listed(faults[:20]) + more, title=title or None, icon=":material/error:")
 
 
 @contextmanager

@@ -21,13 +21,13 @@ from pages.shell import candidate, library_panel, models, sign_off, spice
 from pages.shell.places import stamp
 from pages.shell.selection import Selection, current
 from pages.shell.spec_panel import SpecPanel
-from pages.shell.widgets import CHART, show_fault
+from pages.shell.widgets import CHART, listed, show_fault
 
 NARROW = 42  # px, of a column with a number of few digits
 COUNTS = (5, 10, 20, 40)
 LIKELY = 0.5  # predicted PASS, as the table marks it
 UNLIKELY = ("show", "grey out", "hide")
-TABS = ("Candidate", "What if", "Corners", "Monte Carlo", "All candidates", "Library")
+TABS = ("Candidate", "What if", "Corners", "Monte Carlo", "Compare", "All candidates", "Library")
 # Plotly draws a white halo around the ticks and black axes, whatever the ground.
 PARALLEL = """<style>
 .js-plotly-plot .parcoords text { text-shadow: none !important; }
@@ -77,11 +77,11 @@ def guidance(result: DesignResult, run: Path, model: str, supply: float | None) 
             default=pictures.VIEWS[0],
             required=True,
             key="design_columns",
-            persist_state="session",
+            bind="query-params",
             label_visibility="collapsed",
         )
     if result.conflicts:
-        st.warning("\n".join(f"- {text}" for text in result.conflicts), icon=":material/block:")
+        st.warning(listed(result.conflicts), icon=":material/block:")
     return columns
 
 
@@ -102,7 +102,8 @@ def candidate_table(result: DesignResult, columns: str) -> int:
             view = view[likely]
         else:
             st.caption("All candidates are predicted to fail; none is hidden.")
-    styled = view.style.map(pictures.verdict_style, subset=["Predicted"])
+    colours = pictures.view_colours(view, result.candidates, result.specification)
+    styled = view.style.apply(lambda _: colours, axis=None)
     if unlikely == "grey out":
         faded = view.index[~likely]
         styled = styled.map(lambda _: pictures.FADED, subset=(faded, view.columns))
@@ -232,23 +233,29 @@ def choose(selection: Selection, run: Path) -> Choices:
     trained_for = spice.target_process(RunStore(run).config())
     names = process_names()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        model = st.selectbox("Model", models.names(run), key="design_model", width=150)
+        model = st.selectbox(
+            "Model", models.names(run), key="design_model", bind="query-params", width=150
+        )
         process = st.selectbox(
             "Process B",
             names,
             names.index(trained_for) if trained_for else None,
             key=f"design_process_{selection.run_name}",
+            bind="query-params",
             placeholder="for SPICE",
             width=160,
             help="The data's own process; pick one where the data do not name theirs",
         )
-        count = st.selectbox("Candidates", COUNTS, 1, key="design_count", width=100)
+        count = st.selectbox(
+            "Candidates", COUNTS, 1, key="design_count", bind="query-params", width=100
+        )
         st.segmented_control(
             "Predicted to fail",
             UNLIKELY,
             default="show",
             required=True,
             key="design_unlikely",
+            bind="query-params",
             help="What to do with candidates that are predicted to fail",
             on_change=redraw,
         )
@@ -257,6 +264,7 @@ def choose(selection: Selection, run: Path) -> Choices:
             "Network starts",
             value=True,
             key="design_network",
+            bind="query-params",
             disabled=not able,
             help="Let the inverse network (mixture density) propose starts for the search too",
         )
@@ -298,10 +306,11 @@ def outcome(run: Path, panel: SpecPanel, choices: Choices) -> None:
         lambda: candidate.what_if(result, number, run, model),
         lambda: signed_off(sign_off.corners, result, number, process),
         lambda: signed_off(sign_off.monte_carlo, result, number, process),
+        lambda: candidate.compare(result, process),
         lambda: pictures_of_all(result, run, model),
         lambda: library_panel.library(specification.circuit),
     )
-    tabs = st.tabs(TABS, on_change="rerun", key="design_tab")
+    tabs = st.tabs(TABS, on_change="rerun", key="design_tab", bind="query-params")
     for tab, draw in zip(tabs, bodies, strict=True):
         if tab.open:
             with tab:

@@ -84,7 +84,7 @@ def test_a_datasheet_says_what_was_asked_found_and_sized():
     sizes = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
     text = datasheet(SPECIFICATION, {**ROW, **sizes}, None, {**ROW, "dc_gain": 210.0})
     assert "# 5T OTA" in text
-    assert "| DC gain | at least 46.0 dB | 40.0 dB |" in text
+    assert "| DC gain | at least 46.0 dB | 40.0 dB (100 V/V) |" in text
     assert "| PASS |" in text
     assert "| M1 | NMOS | 1 / 1 |" in text
     assert "predicted; not simulated" not in text
