@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.units import decibels, engineering, parse, spice_number
+from core.units import decibels, engineering, parse, ratio, spice_number
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,10 @@ def test_mega_is_m_for_people_and_meg_for_spice() -> None:
     assert parse("1M") == 1e6
     assert spice_number(1e6) == "1MEG"
     assert spice_number(1e-3) == "1M"
+
+
+def test_a_voltage_ratio_stands_in_both_notations() -> None:
+    assert ratio(200.0) == "46.0 dB (200 V/V)"
 
 
 @pytest.mark.parametrize("text", ["", "fast", "1.2.3", "nan", "inf"])

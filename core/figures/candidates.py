@@ -265,6 +265,7 @@ def trade_off(
         name="candidates",
         text=[str(number) for number in range(1, len(candidates) + 1)],
         textposition="top center",
+        textfont={"color": style.CANDIDATE_TEXT, "size": 12, "weight": 600},
         marker={"color": style.CANDIDATE, "size": 9, "line": {"color": "#FFFFFF", "width": 1}},
         hovertemplate=f"candidate %{{text}}<br>{x.label} %{{x:.4~s}}<br>{y.label} %{{y:.4~s}}"
         "<extra></extra>",

@@ -45,6 +45,14 @@ def nearest(stops: Sequence[float], value: float) -> float:
     return float(grid[np.argmin(np.abs(grid - value))])
 
 
+def with_values(stops: Sequence[float], values: Sequence[float]) -> list[float]:
+    """Return the stops with each of a few values in the place of the stop nearest to it."""
+    free = list(stops)
+    for value in values:
+        free.remove(nearest(free, value))
+    return sorted({*free, *values})
+
+
 def positions(stops: Sequence[float], values: ArrayLike) -> NDArray[np.float64]:
     """Return where stored values lie on the slider, 0 to 1; NaN stays NaN."""
     found: NDArray[np.float64] = np.interp(

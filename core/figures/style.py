@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 A = "#3B82F6"  # process A, everywhere
 B = "#EF4444"  # process B, everywhere
 CANDIDATE = "#14B8A6"
+CANDIDATE_TEXT = "#0F8A7E"  # as a text it stands out from light and dark grounds
 PASS = "#22A05B"
 FAIL = "#EA580C"
 MUTED = "#8593A6"

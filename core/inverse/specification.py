@@ -10,8 +10,18 @@ import numpy as np
 
 from core.circuits import Circuit
 from core.errors import InputError, suggest
-from core.inverse.goals import DERIVED, Goal, GoalKind, Objective, Requirement, Tie, is_logarithmic
+from core.inverse.goals import (
+    DERIVED,
+    Goal,
+    GoalKind,
+    Objective,
+    Requirement,
+    Tie,
+    is_logarithmic,
+    label_and_unit,
+)
 from core.inverse.grid_points import matching, on_grid
+from core.units import engineering
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,7 @@ def _goal_faults(circuit: Circuit, goals: Iterable[Goal]) -> list[str]:
 
 def _bound_faults(circuit: Circuit, goal: Goal) -> list[str]:
     name, faults = goal.quantity, []
+    label, unit = label_and_unit(circuit, name)
     needs = {
         GoalKind.MIN: (goal.low,),
         GoalKind.MAX: (goal.high,),
@@ -106,11 +117,13 @@ def _bound_faults(circuit: Circuit, goal: Goal) -> list[str]:
     floor = 0.0 if name in DERIVED else circuit.metric(name).floor
     for value in values:
         if not math.isfinite(value):
-            faults.append(f"Goal {goal.kind} of {name} is {value}: give a finite number.")
+            faults.append(
+                f"{label} ({name}), goal {goal.kind}: {value} is not finite, give a number."
+            )
         elif value < floor or (value == floor and is_logarithmic(circuit, name)):
             faults.append(
-                f"Goal {goal.kind} of {name} is {value:g}, beyond physical sense: "
-                f"give a value above {floor:g}."
+                f"{label} ({name}), goal {goal.kind}: {engineering(value, unit)} is beyond "
+                f"physical sense, give a value above {engineering(floor, unit)}."
             )
     if len(values) == 2 and not faults and values[0] >= values[1]:
         faults.append(

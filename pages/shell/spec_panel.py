@@ -12,7 +12,7 @@ from core.circuits import Circuit
 from core.data import DomainTable
 from core.errors import InputError
 from core.figures.quantity import Quantity, quantities
-from core.figures.slider import nearest, positions, slider_stops
+from core.figures.slider import nearest, positions, slider_stops, with_values
 from core.figures.sparkline import reachable
 from core.inverse import Goal, GoalKind, Specification
 from core.inverse.goals import GATE_AREA, POWER, SUPPLY_CURRENT
@@ -167,7 +167,7 @@ class SpecPanel:
         bounded = goal.kind in BOUNDED
         band = goal.kind is GoalKind.RANGE
         with st.container(gap="xxsmall", key=f"{key}_row"):
-            widths = [1.45, 1.15, 0.9, 0.9] if band else [1.45, 1.15, 1.25]
+            widths = [1.75, 1.05, 0.93, 0.93] if band else [1.45, 1.15, 1.25]
             cells = st.columns(widths, vertical_alignment="center", gap="xsmall")
             cells[0].markdown(f"**{quantity.label}**", help=quantity.help)
             st.session_state[f"{key}_kind"] = goal.kind
@@ -198,7 +198,8 @@ class SpecPanel:
 
     def _slider(self, name: str, key: str, stops: list[float], values: ArrayLike) -> None:
         quantity, goal = self.shown[name], self.goals[name]
-        ends = [nearest(stops, self._value(goal, end)) for end in self._ends(goal)]
+        ends = [self._value(goal, end) for end in self._ends(goal)]
+        stops = with_values(stops, ends)
         low = goal.low if goal.kind is not GoalKind.MAX else None
         high = goal.high if goal.kind is not GoalKind.MIN else None
         marks = [None if end is None else float(positions(stops, [end])[0]) for end in (low, high)]

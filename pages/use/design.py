@@ -33,6 +33,8 @@ PARALLEL = """<style>
 .js-plotly-plot .parcoords text { text-shadow: none !important; }
 .js-plotly-plot .parcoords .axis path.domain { stroke: #8593A6 !important; }
 </style>"""
+# Two values of a band and their units stand in one row.
+COMPACT = "<style>.st-key-design_specs input { padding-inline: 5px !important; }</style>"
 OUTCOME = "design_outcome"  # the part of the page that a moved slider draws again
 
 
@@ -234,7 +236,7 @@ def choose(selection: Selection, run: Path) -> Choices:
     names = process_names()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox(
-            "Model", models.names(run), key="design_model", bind="query-params", width=150
+            "Model", models.names(run), key="design_model", bind="query-params", width=140
         )
         process = st.selectbox(
             "Process B",
@@ -243,7 +245,7 @@ def choose(selection: Selection, run: Path) -> Choices:
             key=f"design_process_{selection.run_name}",
             bind="query-params",
             placeholder="for SPICE",
-            width=160,
+            width=150,
             help="The data's own process; pick one where the data do not name theirs",
         )
         count = st.selectbox(
@@ -319,13 +321,14 @@ def outcome(run: Path, panel: SpecPanel, choices: Choices) -> None:
 
 selection = current()
 run = models.needed_run(selection)
-left, right = st.columns([1, 2.35], gap="medium")
+left, right = st.columns([1, 2.15], gap="medium")
 with right:
     choices = choose(selection, run)
 bench = models.bench(run, choices.model)
 known = models.predictor(run, choices.model).known_designs()
 panel = SpecPanel(selection.circuit, known, reached_values(bench, choices.supply), OUTCOME)
-with left, st.container(border=True, gap="xsmall"):
+with left, st.container(border=True, gap="xsmall", key="design_specs"):
+    st.html(COMPACT)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Specs", anchor=False, width="stretch")
         st.button("Reset", type="tertiary", key="design_reset", on_click=panel.reset)

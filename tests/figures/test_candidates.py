@@ -127,6 +127,19 @@ def test_every_column_is_seen_in_some_view_and_none_twice_in_one():
     assert set(seen) == set(views["All"]) == set(view.columns)
 
 
+def test_every_specified_metric_of_a_candidate_passes_or_fails():
+    sizes = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
+    trust = {"probability": 0.9, "known": False, "worst_spec": "ugf >=", "trust_distance": 1.0}
+    rows = [{**ROW, **sizes, **trust}, {**ROW, **sizes, **trust, "dc_gain": 200.0, "ugf": 3e6}]
+    table = pd.DataFrame(rows)
+    view = pictures.candidates_view(table, SPECIFICATION)
+    colours = pictures.view_colours(view, table, SPECIFICATION)
+    good, bad = pictures.verdict_style("PASS"), pictures.verdict_style("FAIL")
+    assert colours["DC gain [dB]"].tolist() == [bad, good]
+    assert colours["UGF [MHz]"].tolist() == [good, bad]
+    assert set(colours["CMRR [dB]"]) | set(colours["Phase margin [°]"]) == {""}
+
+
 def test_the_front_joins_the_candidates_that_none_betters_in_both():
     sizes = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
     gains, currents = [100.0, 200.0, 150.0, 50.0], [1e-5, 3e-5, 4e-5, 2e-5]

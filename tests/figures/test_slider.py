@@ -7,7 +7,7 @@ import pytest
 
 from core.circuits import load_circuit
 from core.figures.quantity import quantities
-from core.figures.slider import nearest, positions, slider_stops
+from core.figures.slider import nearest, positions, slider_stops, with_values
 from core.figures.sparkline import reachable
 from core.figures.style import CANDIDATE
 
@@ -47,6 +47,14 @@ def test_the_nearest_stop_is_nearest_by_ratio():
     assert nearest([1.0, 10.0, 100.0], 4.0) == 10.0
     assert nearest([1.0, 10.0, 100.0], 3.0) == 1.0
     assert nearest([-10.0, 0.0, 10.0], 6.0) == 10.0
+
+
+def test_a_typed_value_takes_the_place_of_the_nearest_stop():
+    stops = [1.0, 10.0, 100.0, 1000.0]
+    assert with_values(stops, [12.0]) == [1.0, 12.0, 100.0, 1000.0]
+    assert with_values(stops, [12.0, 13.0]) == [1.0, 12.0, 13.0, 1000.0]
+    assert with_values(stops, [5e4]) == [1.0, 10.0, 100.0, 5e4]
+    assert with_values(stops, [10.0, 100.0]) == stops
 
 
 def test_positions_are_those_of_the_thumb():

@@ -18,6 +18,7 @@ from core.inverse import (
     sensitivities,
     specification_from_flags,
 )
+from core.units import ratio
 from tests.inverse.textbook import textbook_metrics
 
 SIZES = (20.0, 10.0, 8.0, 1.0, 1.0, 1.0, 10e-6)
@@ -116,6 +117,16 @@ def test_an_impossible_slew_rate_is_named_with_what_is_possible(bench: Workbench
     # The closed form: at most 20 uA into 1 pF.
     assert limit.alone == pytest.approx(20e6, rel=0.01)
     assert not limit.possible
+
+
+def test_an_impossible_gain_is_named_in_both_notations(bench: Workbench) -> None:
+    circuit = bench.forward.predictor.circuit
+    spec = Specification(circuit, (Goal("dc_gain", GoalKind.MIN, 1e5),))
+    result = design(bench, spec)
+    alone = result.feasibility.limits[0].alone
+    gap = 20 * np.log10(1e5 / alone)
+    assert "DC gain at least 100.0 dB (100 kV/V) cannot be met" in result.conflicts[0]
+    assert f"{ratio(alone)}, {gap:.2g} dB away" in result.conflicts[0]
 
 
 def test_a_limit_that_is_in_the_way_is_named_with_what_it_costs(bench: Workbench) -> None:

@@ -59,6 +59,26 @@ def test_a_link_brings_its_specification(workspace, open_page):
     assert sheet.loc["CMRR", "Spec"] == "–"
 
 
+def test_a_link_brings_the_choices_above_the_table_and_the_tab(workspace, open_page):
+    app = open_page("pages/start/overview.py")
+    app.query_params.update({"design_count": "20", "design_model": "align"})
+    app.query_params["design_tab"] = "Compare"
+    app.switch_page(PAGE).run()
+    assert len(app.dataframe[0].value) == 20
+    assert app.selectbox(key="design_model").value == "align"
+    assert app.multiselect(key="design_compared_20").value == [1, 2]
+
+
+def test_up_to_four_candidates_stand_side_by_side(workspace, open_page):
+    app = open_page(PAGE, design_tab="Compare")
+    app.multiselect(key="design_compared_10").set_value([1, 3, 4]).run()
+    table = app.dataframe[1].value
+    assert list(table.columns) == ["#1", "#3", "#4"]
+    assert "UGF, predicted" in table.index
+    app.multiselect(key="design_compared_10").set_value([]).run()
+    assert "Pick the candidates to compare" in texts(app)
+
+
 def test_a_broken_link_falls_back_and_says_so(workspace, open_page):
     app = with_spec(open_page, "ugf above 1e6")
     assert "cannot be read" in texts(app)
@@ -214,6 +234,7 @@ def test_corners_and_mismatch_are_simulated_on_request(workspace, open_page):
     app.button(key="design_corners").click().run()
     assert not app.exception
     assert "of 17 conditions PASS" in texts(app)
+    assert app.get_by_key("design_datasheet_page").label == "Datasheet, HTML"
 
 
 def test_a_design_is_saved_with_a_note_and_found_in_the_library(workspace, open_page):
