@@ -18,6 +18,7 @@ from core.inverse import DesignResult, report
 from core.inverse.link import specification_to_text
 from core.spice import Simulation, load_process, pdk_netlist
 from pages.shell import contribution, library_panel, models, spice
+from pages.shell.copy_button import copy_button
 from pages.shell.widgets import INK, show_fault, theme
 
 UNSEEN_IN_DATA = "\\* predicted by the model, not simulated yet."
@@ -172,9 +173,13 @@ def downloads(
     )
     if process:
         sizes = {name: float(candidate[name]) for name in circuit.variable_names}
+        netlist = pdk_netlist(circuit, load_process(process), sizes)
+        copy_button(
+            "Copy netlist", netlist, "design_copy", hint="This candidate for ngspice, as a text"
+        )
         st.download_button(
             "Netlist",
-            lambda: pdk_netlist(circuit, load_process(process), sizes),
+            netlist,
             f"{name}.cir",
             "text/plain",
             key="design_netlist",

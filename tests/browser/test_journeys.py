@@ -44,7 +44,12 @@ def test_from_a_first_visit_to_verified_candidate_and_netlist(page, base):
     expect(page.get_by_test_id("stException")).to_have_count(0)
     with page.expect_download() as netlist:
         page.get_by_role("button", name="Netlist", exact=True).click()
-    assert "gf180" in netlist.value.path().read_text().lower()
+    text = netlist.value.path().read_text()
+    assert "gf180" in text.lower()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy netlist").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("() => navigator.clipboard.readText()") == text
     with page.expect_download() as table:
         page.get_by_role("button", name="CSV", exact=True).click()
     lines = table.value.path().read_text().splitlines()
@@ -70,6 +75,22 @@ def test_a_link_reproduces_the_specification(page, base):
     expect(page.get_by_label("UGF, from", exact=True)).to_have_value("1 MHz")
     expect(page.get_by_label("UGF, to", exact=True)).to_have_value("3 MHz")
     expect(page.get_by_label("DC gain, value", exact=True)).to_have_value("49.5 dB")
+
+
+def test_a_link_reproduces_the_choices_and_the_tab(page, base):
+    visit(page, base, "design", QUERY)
+    page.get_by_role("combobox", name="Candidates").click()
+    page.get_by_role("option", name="20", exact=True).click()
+    settled(page)
+    page.get_by_role("tab", name="Compare").click()
+    settled(page)
+    expect(page).to_have_url(re.compile("design_tab=Compare"))
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    settled(page)
+    expect(page.get_by_role("tab", name="Compare")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("combobox", name="Candidates").first).to_have_value("20")
 
 
 def test_a_training_is_launched_cancelled_found_after_a_reload_and_resumed(page, base, workspace):
