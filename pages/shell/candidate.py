@@ -174,9 +174,6 @@ def downloads(
     if process:
         sizes = {name: float(candidate[name]) for name in circuit.variable_names}
         netlist = pdk_netlist(circuit, load_process(process), sizes)
-        copy_button(
-            "Copy netlist", netlist, "design_copy", hint="This candidate for ngspice, as a text"
-        )
         st.download_button(
             "Netlist",
             netlist,
@@ -185,6 +182,9 @@ def downloads(
             key="design_netlist",
             help="This candidate for ngspice with the installed PDK",
             on_click="ignore",
+        )
+        copy_button(
+            "Copy netlist", netlist, "design_copy", hint="This candidate for ngspice, as a text"
         )
     st.download_button(
         "Datasheet",
