@@ -6,7 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.shell import selection, warm_up
+from pages.shell import selection, tour, warm_up
+from pages.shell.widgets import theme
 
 FOLDER = Path(__file__).parent
 PAGES = (
@@ -17,6 +18,13 @@ PAGES = (
     ("Design", "pages/use/design.py", ":material/tune:"),
     ("Simulator", "pages/use/simulator.py", ":material/show_chart:"),
 )
+
+# White on the dark theme's teal has a contrast of 2.5 to 1, this has 7.
+DARK = """<style>
+[data-testid="stBaseButton-primary"], [data-testid="stMultiSelect"] span[data-tag] {
+  color: #06201C !important;
+}
+</style>"""
 
 st.set_page_config(
     page_title="Crossfab",
@@ -31,8 +39,12 @@ page = st.navigation(
     ],
     position="top",
 )
+tour.follow()
+if theme() == "dark":
+    st.html(DARK)
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     st.title(page.title, anchor=False, width="stretch")
     selection.choose()
+tour.bar()
 warm_up.begin()
 page.run()

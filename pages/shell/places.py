@@ -18,6 +18,7 @@ UPLOADS = WORKSPACE / "uploads"
 LIBRARY = WORKSPACE / "library" / "designs.sqlite"
 SHIPPED = PROJECT / "checkpoints"
 BUNDLED = "bundled"
+SHIPPED_RUN = "shipped"
 
 
 def circuits() -> list[str]:
@@ -39,7 +40,7 @@ def run_folders(circuit_id: str) -> dict[str, Path]:
     """Runs of a circuit by name: the one that ships, then one's own, newest first."""
     folders = {}
     if (SHIPPED / circuit_id / "config.json").is_file():
-        folders["shipped"] = SHIPPED / circuit_id
+        folders[SHIPPED_RUN] = SHIPPED / circuit_id
     for run in list_runs(RUNS):
         if _circuit_of(run) == circuit_id:
             folders[run.folder.name] = run.folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 import pandas as pd
@@ -14,47 +15,11 @@ from core.figures.quantity import quantities
 from core.figures.runs import runs_table
 from core.saved_designs import DesignLibrary
 from core.training.run_store import RunState, RunStore
-from pages.shell import loaders, places, spice
+from pages.shell import loaders, places, spice, tour
 from pages.shell.selection import Selection, current
 from pages.shell.widgets import MOMENT
 
 DONE, WORKING, MISSING = "green", "blue", "gray"
-TOUR = (
-    (
-        "Two processes, one amplifier",
-        "The same amplifier was simulated thousands of times in process A and a few times in "
-        "process B. The sizes come from one design space; the metrics do not: look how far the "
-        "DC gain of B lies from that of A.",
-        "pages/learn/data.py",
-        "See the distributions",
-        {},
-    ),
-    (
-        "Learn on A, transfer to B",
-        "Networks learn from A's many designs and are tuned on B's few. Beside them stands the "
-        "control that has seen B alone. Their held-out errors tell what the transfer is worth.",
-        "pages/learn/ensemble.py",
-        "See the accuracy",
-        {},
-    ),
-    (
-        "From specs to sizes",
-        "Drag a spec: the candidates follow within half a second. The bars behind each slider "
-        "show what process B reaches; when specs cannot be met together, the page says which one "
-        "to relax and by how much.",
-        "pages/use/design.py",
-        "Set the specs",
-        {},
-    ),
-    (
-        "SPICE has the last word",
-        "A prediction is marked with a star until SPICE has confirmed it. Press Verify in SPICE on "
-        "a candidate, then take its netlist with you; or look at any sizes in both processes.",
-        "pages/use/simulator.py",
-        "Open the simulator",
-        {},
-    ),
-)
 
 
 def step(title: str, colour: str, badge: str, text: str, page: str) -> None:
@@ -158,25 +123,6 @@ def accuracy(selection: Selection, evaluation: dict) -> None:
     )
 
 
-def tour() -> None:
-    """Draw the guided tour: four steps with a link to where each happens."""
-    position = st.session_state.setdefault("overview_tour", 0)
-    title, text, page, label, parameters = TOUR[position]
-    with st.container(border=True):
-        st.markdown(f"**Tour, step {position + 1} of {len(TOUR)}: {title}**")
-        st.markdown(text)
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.page_link(
-                page, label=label, icon=":material/arrow_forward:", query_params=parameters
-            )
-            if st.button("Back", disabled=position == 0, key="overview_back"):
-                st.session_state["overview_tour"] = position - 1
-                st.rerun()
-            if st.button("Next", disabled=position == len(TOUR) - 1, key="overview_next"):
-                st.session_state["overview_tour"] = position + 1
-                st.rerun()
-
-
 def last_runs(selection: Selection) -> None:
     """List the newest runs of the circuit."""
     runs = dict(list(places.run_folders(selection.circuit.id).items())[:6])
@@ -209,10 +155,13 @@ def last_designs(selection: Selection) -> None:
 
 
 selection = current()
-st.markdown(
+left, right = st.columns([5, 1], vertical_alignment="center")
+left.markdown(
     f"{selection.circuit.description} Crossfab learns it in process A, transfers to process B "
     "with few simulations, sizes it to your specs, and confirms the sizes in SPICE."
 )
+with right.container(horizontal=True, horizontal_alignment="right"):
+    tour.start_button()
 dataset, fault = None, ""
 if selection.data.is_dir():
     try:
@@ -222,17 +171,19 @@ if selection.data.is_dir():
 evaluation = None
 if selection.run is not None and (selection.run / "evaluation.json").is_file():
     evaluation = RunStore(selection.run).read_json("evaluation.json")
-cards = st.columns(5, gap="small")
-with cards[0]:
-    data_step(selection, dataset, fault)
-with cards[1]:
-    training_step(selection)
-with cards[2]:
-    ensemble_step(evaluation)
-with cards[3]:
-    design_step(evaluation)
-with cards[4]:
-    spice_step()
+steps: tuple[Callable[[], None], ...] = (
+    lambda: data_step(selection, dataset, fault),
+    lambda: training_step(selection),
+    lambda: ensemble_step(evaluation),
+    lambda: design_step(evaluation),
+    spice_step,
+)
+cards = st.columns([8, 1] * (len(steps) - 1) + [8], gap="xxsmall", vertical_alignment="center")
+for number, draw in enumerate(steps):
+    with cards[2 * number]:
+        draw()
+for arrow in cards[1::2]:
+    arrow.markdown(":gray[:material/arrow_forward:]", text_alignment="center")
 left, right = st.columns([1.7, 1], gap="medium")
 with left:
     st.subheader("Accuracy in process B", anchor=False)
@@ -245,4 +196,3 @@ with right:
     last_runs(selection)
     st.subheader("Last designs", anchor=False)
     last_designs(selection)
-tour()

@@ -35,16 +35,6 @@ def test_a_run_that_failed_is_not_shown_as_done(workspace, open_page):
     assert "gray-badge[failed]" in texts(open_page(PAGE))
 
 
-def test_the_tour_has_four_steps_forth_and_back(workspace, open_page):
-    app = open_page(PAGE)
-    for number in (2, 3, 4):
-        app.button(key="overview_next").click().run()
-        assert f"step {number} of 4" in texts(app)
-    assert app.button(key="overview_next").disabled
-    app.button(key="overview_back").click().run()
-    assert "step 3 of 4" in texts(app)
-
-
 def test_the_choice_of_the_circuit_reaches_every_part(workspace, open_page):
     app = open_page(PAGE)
     app.selectbox(key="circuit").set_value("two_stage_opamp").run()
