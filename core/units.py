@@ -68,6 +68,16 @@ def parse(text: str, unit: str = "") -> float:
     return float(quantity)
 
 
+def duration(seconds: float) -> str:
+    """Write a time span as people say it: ``42 s``, ``3 min 5 s``, ``2 h 10 min``."""
+    whole = round(max(seconds, 0.0))
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def decibels(ratio: float) -> float:
     """Return 20 log10 of a positive voltage ratio, in dB; NaN for a ratio that is not positive."""
     return 20.0 * math.log10(ratio) if ratio > 0 else math.nan

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InputError
-from core.units import decibels, engineering, parse, ratio, spice_number
+from core.units import decibels, duration, engineering, parse, ratio, spice_number
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,13 @@ def test_mega_is_m_for_people_and_meg_for_spice() -> None:
     assert parse("1M") == 1e6
     assert spice_number(1e6) == "1MEG"
     assert spice_number(1e-3) == "1M"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(41.6, "42 s"), (185, "3 min 5 s"), (7810, "2 h 10 min"), (-3, "0 s")]
+)
+def test_a_time_span_reads_as_people_say_it(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
 def test_a_voltage_ratio_stands_in_both_notations() -> None:

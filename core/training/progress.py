@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from core.config import STAGES
+from core.errors import CheckpointError
+from core.training.run_store import RunStore
+
 # The rate of the last epochs tells more about the rest than the slow first one.
 RECENT = 20
 
@@ -38,11 +42,13 @@ class Progress:
         stages: every stage that the run was asked for, then those that it added.
         fraction: 0 to 1, every stage counted alike.
         seconds_left: of the present stage, from the rate of its last epochs; None if unknown.
+        began: when the present stage began, seconds since 1970; None if unknown.
     """
 
     stages: tuple[StageProgress, ...]
     fraction: float
     seconds_left: float | None
+    began: float | None = None
 
     @property
     def working(self) -> StageProgress | None:
@@ -59,12 +65,13 @@ def progress_of(events: Iterable[Mapping[str, Any]], stages: Sequence[str]) -> P
     """
     found = {name: StageProgress(name) for name in stages}
     ticks: list[tuple[float, int]] = []
+    began = None
     for event in events:
         name = event.get("stage", "")
         old = found.get(name, StageProgress(name))
         if event.get("kind") == "stage" and event.get("state") == "started":
             found[name] = StageProgress(name, StageState.WORKING)
-            ticks = []
+            ticks, began = [], event.get("time")
         elif event.get("kind") == "stage" and event.get("state") == "finished":
             seconds = float(event.get("seconds", 0.0))
             found[name] = StageProgress(name, StageState.DONE, old.epoch, old.epochs, seconds)
@@ -77,7 +84,55 @@ def progress_of(events: Iterable[Mapping[str, Any]], stages: Sequence[str]) -> P
     shares = [_share(stage) for stage in found.values()]
     working = next((s for s in found.values() if s.state == StageState.WORKING), None)
     left = _seconds_left(ticks[-RECENT:], working)
-    return Progress(tuple(found.values()), sum(shares) / max(len(shares), 1), left)
+    fraction = sum(shares) / max(len(shares), 1)
+    return Progress(tuple(found.values()), fraction, left, began if working else None)
+
+
+def whole_seconds_left(progress: Progress, usual: Mapping[str, float], now: float) -> float | None:
+    """Estimate how long all stages still take, from how long they took in an earlier run.
+
+    Args:
+        progress: of the run at work.
+        usual: seconds of each stage of a finished run with the same settings.
+        now: seconds since 1970.
+
+    Returns:
+        Seconds; the earlier run's, scaled by how much longer the stages done so far took here.
+        None where a stage of this run was not part of the earlier one.
+    """
+    stages = {stage.name: stage for stage in progress.stages}
+    if not stages.keys() <= usual.keys():
+        return None
+    done = [stage for stage in stages.values() if stage.state == StageState.DONE]
+    known = sum(usual[stage.name] for stage in done)
+    pace = sum(stage.seconds for stage in done) / known if known else 1.0
+    ahead = [name for name in usual if name not in stages and name not in STAGES]
+    ahead += [name for name, stage in stages.items() if stage.state == StageState.WAITING]
+    left = pace * sum(usual[name] for name in ahead)
+    if progress.working is None:
+        return left
+    rest = pace * usual[progress.working.name] - (now - (progress.began or now))
+    return left + max(rest, progress.seconds_left or 0.0)
+
+
+def usual_seconds(config: Mapping[str, Any], others: Iterable[RunStore]) -> dict[str, float]:
+    """Seconds by stage of the first finished run with the preset and overrides of a configuration.
+
+    Args:
+        config: of the run in question.
+        others: runs of the same circuit, the most telling first.
+    """
+    settings = ("preset", "overrides", "stages")
+    for run in others:
+        try:
+            known = run.config()
+            if all(known.get(name) == config.get(name) for name in settings):
+                return {
+                    name: float(value) for name, value in run.read_json("progress.json").items()
+                }
+        except CheckpointError:  # It was never finished.
+            continue
+    return {}
 
 
 def _share(stage: StageProgress) -> float:

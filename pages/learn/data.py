@@ -27,6 +27,7 @@ from core.training.generation import (
     start_generation,
 )
 from core.training.run_store import RunState
+from core.units import duration
 from pages.shell import loaders, places, spice
 from pages.shell.panel_chart import HINT, panel_chart
 from pages.shell.selection import FRESH_DATA, Selection, current
@@ -429,7 +430,7 @@ def remaining(job: Generation) -> str:
     text = f"{job.done:,} of {job.total:,} designs"
     spent = time.time() - job.started
     if job.done:
-        text += f" · about {spent * (job.total - job.done) / job.done:.0f} s left"
+        text += f" · about {duration(spent * (job.total - job.done) / job.done)} left"
     return text
 
 

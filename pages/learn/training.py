@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,17 @@ from core.figures.curves import epochs_table, loss_curves
 from core.figures.runs import runs_table
 from core.training import jobs
 from core.training.archive import run_archive
-from core.training.progress import Progress, StageState, progress_of
+from core.training.progress import (
+    Progress,
+    StageState,
+    progress_of,
+    usual_seconds,
+    whole_seconds_left,
+)
 from core.training.run_store import RunState, RunStatus, RunStore
+from core.units import duration
 from pages.shell import places
-from pages.shell.selection import Selection, current
+from pages.shell.selection import FRESH_RUN, Selection, current
 from pages.shell.widgets import MOMENT, empty_state, faults_shown, show_fault
 
 POLL = 1.0  # s, while a run works
@@ -160,13 +168,16 @@ def stage_line(progress: Progress, active: bool) -> None:
     st.markdown(" :gray[→] ".join(parts))
 
 
-def progress_bar(progress: Progress, status: RunStatus) -> None:
-    """Show how much is done and how long the present stage still takes."""
+def progress_bar(progress: Progress, status: RunStatus, usual: Mapping[str, float]) -> None:
+    """Show how much is done, and how long the present stage and the whole run still take."""
     text = "Starting" if progress.working is None else f"Stage {progress.working.name}"
     if progress.seconds_left is not None:
-        text += f" · about {progress.seconds_left:.0f} s left in it"
+        text += f" · about {duration(progress.seconds_left)} left in it"
+    whole = whole_seconds_left(progress, usual, time.time())
+    if whole is not None:
+        text += f" · about {duration(whole)} left in all"
     if status.started:
-        text += f" · {time.time() - status.started:.0f} s so far"
+        text += f" · {duration(time.time() - status.started)} so far"
     st.progress(progress.fraction, text=text)
 
 
@@ -191,6 +202,11 @@ def controls(store: RunStore, status: RunStatus) -> None:
             help="Weights, configuration, evaluation and log of this run as a zip",
             on_click="ignore",
         )
+        if store.folder != current().run and st.button(
+            "Use on all pages", key="training_use", help="Pick this run at the top of every page"
+        ):
+            st.session_state[FRESH_RUN] = places.SHIPPED_RUN if shipped else name
+            st.rerun()
         if shipped:
             st.caption("This run ships with Crossfab: it cannot be resumed or deleted.")
             return
@@ -247,6 +263,8 @@ def curves(stores: dict[str, RunStore], main: str) -> None:
     if part.empty:
         st.caption("Pick at least one loss term.")
         return
+    if log and (lost := int((part["value"] <= 0).sum())):
+        st.caption(f"{lost} values at or below zero have no place on a logarithmic axis.")
     st.altair_chart(
         loss_curves(part, log=log, by_run=len(stores) > 1),
         key="training_curves",
@@ -272,7 +290,8 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
         controls(store, status)
     stage_line(progress, not status.state.is_finished())
     if not status.state.is_finished():
-        progress_bar(progress, status)
+        others = [RunStore(folder) for folder in folders.values() if folder != store.folder]
+        progress_bar(progress, status, usual_seconds(config, others))
     elif status.state in (RunState.FAILED, RunState.LOST):
         st.warning(status.message or meaning, icon=":material/error:")
     curves(stores, main)
@@ -304,6 +323,10 @@ def first_run(folders: dict[str, Path], selection: Selection) -> str:
 def shown_runs(folders: dict[str, Path], selection: Selection) -> tuple[str, ...]:
     """Draw the choice of runs, which the URL keeps; a run that was just started comes first."""
     state = st.session_state
+    followed = state.get("training_followed", selection.run_name)
+    state["training_followed"] = selection.run_name
+    if followed != selection.run_name:  # Another one was picked at the top of the page.
+        state[SHOWN] = [selection.run_name]
     if (fresh := state.pop("training_next", None)) in folders:
         state[SHOWN] = [fresh]
     if SHOWN not in state and not set(st.query_params.get_all(SHOWN)) & set(folders):
@@ -314,6 +337,7 @@ def shown_runs(folders: dict[str, Path], selection: Selection) -> tuple[str, ...
     chosen = st.multiselect(
         "Runs shown; the first one is followed, the others are drawn over it",
         list(folders),
+        help="The run at the top right is the one that all other pages use",
         key=SHOWN,
         bind="query-params",
     )

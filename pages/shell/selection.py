@@ -12,6 +12,7 @@ from pages.shell import places
 
 STATE = "selection"
 FRESH_DATA = "data_fresh"  # a data set that was just made: it is looked at next
+FRESH_RUN = "run_fresh"  # a run that another part of a page picks for all pages
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,8 @@ def choose() -> None:
         width=180,
     )
     runs = places.run_folders(circuit_id)
+    if (fresh := st.session_state.pop(FRESH_RUN, None)) in runs:
+        st.session_state["run"] = fresh
     run_name = st.selectbox(
         "Run",
         list(runs),

@@ -177,7 +177,7 @@ def test_spice_stands_beside_the_prediction_with_its_verdict(workspace, open_pag
     assert all(
         text == "" or text.split()[0].strip(":") in ("PASS", "FAIL") for text in sheet["Verdict"]
     )
-    assert len(app.get("bidi_component")) == 2
+    assert len(app.get("bidi_component")) == 3  # both responses and the copy of the netlist
 
 
 def verified_first(open_page, monkeypatch):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.training.progress import StageState, progress_of
+from core.training.progress import StageState, progress_of, usual_seconds, whole_seconds_left
+from core.training.run_store import RunStore
 
 STAGES = ("baseline", "align")
 
@@ -61,3 +62,46 @@ def test_a_second_phase_counts_anew():
     progress = progress_of(events, ("dual_head",))
     assert progress.working.epoch == 2
     assert progress.seconds_left == pytest.approx(8.0)
+
+
+USUAL = {"baseline": 10.0, "align": 40.0, "dual_head": 30.0, "ensemble": 20.0}
+
+
+def started(stage, time):
+    return {"kind": "stage", "stage": stage, "state": "started", "time": time}
+
+
+def test_at_the_start_a_run_takes_what_an_earlier_one_took():
+    progress = progress_of([started("baseline", 100.0)], STAGES)
+    # 10 - 4 s of baseline, 40 of align, 20 of the ensemble, which every run adds.
+    assert whole_seconds_left(progress, USUAL, 104.0) == pytest.approx(66.0)
+
+
+def test_what_is_left_is_scaled_by_the_stages_that_are_done():
+    events = [
+        started("baseline", 100.0),
+        {"kind": "stage", "stage": "baseline", "state": "finished", "seconds": 20.0},
+        started("align", 120.0),
+    ]
+    # Twice as slow: 80 - 10 s of align and 40 of the ensemble.
+    assert whole_seconds_left(progress_of(events, STAGES), USUAL, 130.0) == pytest.approx(110.0)
+
+
+def test_a_stage_that_takes_longer_than_it_should_counts_its_epochs():
+    events = [started("align", 0.0), epoch("align", 1, 10, 90.0), epoch("align", 2, 10, 100.0)]
+    assert whole_seconds_left(progress_of(events, ("align",)), USUAL, 100.0) == pytest.approx(100.0)
+
+
+def test_an_earlier_run_without_the_stage_tells_nothing():
+    assert whole_seconds_left(progress_of([], ("mdn",)), USUAL, 0.0) is None
+
+
+def test_only_a_finished_run_with_the_same_settings_says_what_is_usual(tmp_path):
+    settings = {"preset": "quick", "overrides": [], "stages": ["align"]}
+    unfinished = RunStore.create(tmp_path / "unfinished", settings)
+    other = RunStore.create(tmp_path / "other", {**settings, "preset": "default"})
+    other.write_json("progress.json", {"align": 1.0})
+    like = RunStore.create(tmp_path / "like", settings)
+    like.write_json("progress.json", {"align": 2.0})
+    assert usual_seconds(settings, [unfinished, other, like]) == {"align": 2.0}
+    assert usual_seconds(settings, [unfinished, other]) == {}
