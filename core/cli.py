@@ -229,7 +229,7 @@ def check(circuit_name: str, data: Path | None, val_split: float, seed: int) -> 
     findings = quality_findings(dataset)
     click.echo(f"\nQuality findings: {len(findings)}")
     if len(findings):
-        console.show(findings)
+        console.show(findings.drop(columns="positions"))
 
 
 @commands.command(help="Train all stages on a data set; the run folder holds everything.")

@@ -10,6 +10,7 @@ from core.data.tables import DataSet, DomainTable
 from core.spice.gate import failure_categories
 
 FEWEST_REPEATS = 4
+_Finding = tuple[str, str, str, np.ndarray]  # domain, column, finding, rows counted from 0
 
 
 def repeated_extreme(values: np.ndarray) -> float | None:
@@ -85,22 +86,25 @@ def quality_findings(dataset: DataSet) -> pd.DataFrame:
     """List what is odd in a data set but no fault.
 
     Returns:
-        One row a finding: domain ("A" or "B"), column, finding, rows (how many), example
-        (first row, counted from 1).
+        One row a finding: domain ("A" or "B"; of what is in both, the rows are B's), column,
+        finding, rows (how many), example (first row, counted from 1), positions (all rows,
+        counted from 0).
     """
-    findings: list[tuple[str, str, str, int, int]] = []
+    findings: list[_Finding] = []
     for domain, table in (("A", dataset.source), ("B", dataset.target)):
         findings += _invalid_rows(domain, table)
         findings += _off_grid(domain, table, dataset.circuit)
-    columns = ["domain", "column", "finding", "rows", "example"]
     shared = dataset.source.designs.merge(dataset.target.designs.reset_index())
     if len(shared):
-        example = int(shared["index"].min()) + 1
-        findings.append(("A and B", "all", "the same design in both", len(shared), example))
-    return pd.DataFrame(findings, columns=columns)
+        positions = np.sort(shared["index"].to_numpy())
+        findings.append(("A and B", "all", "the same design in both", positions))
+    table = pd.DataFrame(findings, columns=["domain", "column", "finding", "positions"])
+    table["rows"] = table["positions"].map(len)
+    table["example"] = table["positions"].map(lambda rows: int(rows[0]) + 1)
+    return table
 
 
-def _invalid_rows(domain: str, table: DomainTable) -> list[tuple[str, str, str, int, int]]:
+def _invalid_rows(domain: str, table: DomainTable) -> list[_Finding]:
     found = []
     # Without the measured values behind them: a hundred headrooms are one finding.
     parts = table.reason.map(failure_categories).explode().dropna()
@@ -108,18 +112,16 @@ def _invalid_rows(domain: str, table: DomainTable) -> list[tuple[str, str, str, 
     for reason, rows in parts.groupby("reason")["row"]:
         name, _, text = str(reason).partition(": ")
         column, finding = (name, text) if name in table.metrics.columns else ("all", str(reason))
-        found.append((domain, column, finding, len(rows), int(rows.iloc[0]) + 1))
+        found.append((domain, column, finding, rows.to_numpy()))
     return found
 
 
-def _off_grid(
-    domain: str, table: DomainTable, circuit: Circuit
-) -> list[tuple[str, str, str, int, int]]:
+def _off_grid(domain: str, table: DomainTable, circuit: Circuit) -> list[_Finding]:
     found = []
     for variable in circuit.variables:
         value = table.designs[variable.name].to_numpy()
         off = np.abs(value - variable.snap(value)) > 1e-3 * variable.step
         if off.any():
             text = f"off the grid of {variable.step:g} {variable.unit}"
-            found.append((domain, variable.name, text, int(off.sum()), int(np.argmax(off)) + 1))
+            found.append((domain, variable.name, text, np.flatnonzero(off)))
     return found

@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import pandas as pd
@@ -24,6 +25,7 @@ PLACES = {
     "target_targets.csv": "target",
 }
 DESCRIPTION = "dataset.json"  # names the processes; it may come along
+FIRST = 5  # rows of a preview
 LARGEST = 100_000_000  # bytes of one unpacked file
 
 
@@ -59,6 +61,36 @@ def store_upload(files: Mapping[str, bytes], circuit: Circuit, root: Path, name:
         load_dataset(folder, circuit)
         shutil.move(folder, root / name)
     return load_dataset(root / name, circuit)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The first rows of an uploaded table as they are, and how many there are."""
+
+    name: str
+    rows: int
+    head: pd.DataFrame
+
+
+def previews(files: Mapping[str, bytes]) -> list[Preview]:
+    """Return what the uploaded CSV files hold, those inside a zip too; not checked yet.
+
+    Raises:
+        InputError: a zip that cannot be read.
+    """
+    return [
+        Preview(name, *_table(content))
+        for name, content in _unpacked(files).items()
+        if name.lower().endswith(".csv")
+    ]
+
+
+def _table(content: bytes) -> tuple[int, pd.DataFrame]:
+    lines = sum(bool(line.strip()) for line in content.splitlines())
+    try:
+        return max(lines - 1, 0), pd.read_csv(io.BytesIO(content), nrows=FIRST, dtype=str)
+    except ValueError:  # pandas' own parser errors are among them.
+        return max(lines - 1, 0), pd.DataFrame()
 
 
 def copy_dataset(source: Path, circuit: Circuit, root: Path, name: str) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import time
 from pathlib import Path
 
@@ -12,10 +11,11 @@ import streamlit as st
 from core.data import DataSet
 from core.data.drift import drift_table
 from core.data.paired import paired_designs, paired_drift
-from core.data.upload import store_upload, template
+from core.data.upload import previews, store_upload, template
 from core.errors import CrossfabError
 from core.figures import relations
 from core.figures.distribution import distribution
+from core.figures.findings import rows_view
 from core.figures.paired import paired_view
 from core.figures.quantity import quantities
 from core.spice import process_names
@@ -42,6 +42,7 @@ from pages.shell.widgets import (
 
 SECONDS_A_DESIGN = 0.03  # of ngspice on one core
 PAIRED_COUNTS = (25, 50, 100, 200)
+MOST_ROWS = 1000  # of one finding
 JOB_STATES = {
     RunState.RUNNING: ("blue", "running"),
     RunState.DONE: ("green", "done"),
@@ -64,7 +65,10 @@ DRIFT_COLUMNS = {
         "Wasserstein", format="%.2f", help="In standard deviations of A, as the models see it"
     ),
     "median_ratio": st.column_config.NumberColumn(
-        "Median B / A", format="%.3g", help="Ratio of the medians in physical units"
+        "Median B / A",
+        format="%.3g",
+        help="Ratio of the medians in physical units; where a variable has few steps, such as four "
+        "lengths, its median moves by a whole step or not at all",
     ),
 }
 
@@ -265,16 +269,24 @@ def scatter(dataset: DataSet) -> None:
 
 
 def quality(selection: Selection, dataset: DataSet) -> None:
-    """List what is odd in the data, and why designs failed."""
+    """List what is odd in the data; the rows of one finding stand below."""
     found = loaders.findings(selection.data, selection.circuit.id)
+    st.caption(
+        "Duplicates within a process, missing columns and missing values without a reason are "
+        "faults: a data set that has them is refused with each fault at its place."
+    )
     if found.empty:
         st.success("Nothing odd: every value lies on the grid, every metric was measured.")
         return
-    st.subheader("Findings", anchor=False)
-    st.dataframe(
-        found.sort_values("rows", ascending=False),
+    found = found.sort_values("rows", ascending=False, ignore_index=True)
+    picked = st.dataframe(
+        found.drop(columns="positions"),
         hide_index=True,
-        height="content" if len(found) < 14 else 480,
+        height="content" if len(found) < 10 else 360,
+        on_select="rerun",
+        selection_mode="single-row-required",
+        selection_default={"selection": {"rows": [0]}},
+        key=f"data_findings_{selection.circuit.id}_{selection.data_name}",
         column_config={
             "domain": "Process",
             "column": "Column",
@@ -282,35 +294,19 @@ def quality(selection: Selection, dataset: DataSet) -> None:
             "rows": st.column_config.NumberColumn("Rows", format="localized"),
             "example": st.column_config.NumberColumn("First row", format="%d"),
         },
-        alt="Quality findings",
+        alt="Quality findings; pick one to see its rows",
     )
-    st.subheader("Rows that are no working amplifiers", anchor=False)
-    domain = st.segmented_control(
-        "Process",
-        ["A", "B"],
-        default="B",
-        required=True,
-        key="data_quality_domain",
-        label_visibility="collapsed",
-    )
-    table = dataset.source if domain == "A" else dataset.target
-    rows = table.designs.assign(reason=table.reason)[~table.valid]
-    rows.index = rows.index + 1
-    shown = quantities(dataset.circuit)
+    finding = found.iloc[(picked["selection"]["rows"] or [0])[0]]
+    table = dataset.source if finding["domain"] == "A" else dataset.target
+    positions = finding["positions"][:MOST_ROWS]
+    more = f", the first {MOST_ROWS:,}" if len(positions) < finding["rows"] else ""
+    st.subheader("Its rows", anchor=False)
+    st.caption(f"{finding['domain']}, {finding['column']}: {finding['finding']}{more}")
     st.dataframe(
-        pd.DataFrame(
-            {
-                "Reason": rows["reason"],
-                **{
-                    shown[name].label: [shown[name].text(value) for value in rows[name]]
-                    for name in dataset.circuit.variable_names
-                },
-            },
-            index=rows.index,
-        ),
-        height="content" if len(rows) < 14 else 480,
-        column_config={"Reason": st.column_config.TextColumn(width=300)},
-        alt="Designs that are no working amplifiers",
+        rows_view(table, positions, dataset.circuit),
+        height="content" if len(positions) < 14 else 480,
+        column_config={"Reason": st.column_config.TextColumn(width=260)},
+        alt="Rows of the finding that is picked",
     )
 
 
@@ -339,18 +335,11 @@ def upload(selection: Selection) -> None:
     )
     if st.button("Check and keep", type="primary", key="data_upload", disabled=not files):
         keep_upload(selection, {file.name: file.getvalue() for file in files}, name)
-    for file in files:
-        if file.name.endswith(".csv"):
-            with st.expander(f"Preview of {file.name}"):
-                st.dataframe(first_rows(file.getvalue()), hide_index=True)
-
-
-def first_rows(content: bytes) -> pd.DataFrame:
-    """Return the first rows of a CSV as they are; an empty table where it is none."""
-    try:
-        return pd.read_csv(io.BytesIO(content), nrows=5, dtype=str)
-    except ValueError:  # pandas' own parser errors are among them
-        return pd.DataFrame()
+    if files:
+        with faults_shown("The files cannot be read"):
+            for part in previews({file.name: file.getvalue() for file in files}):
+                with st.expander(f"Preview of {part.name}: {part.rows:,} rows"):
+                    st.dataframe(part.head, hide_index=True)
 
 
 def keep_upload(selection: Selection, files: dict[str, bytes], name: str) -> None:
@@ -417,6 +406,8 @@ def generation_list(root: Path) -> None:
                 cancel_generation(root, job.name)
         if job.state == RunState.RUNNING:
             st.progress(job.done / max(job.total, 1), text=remaining(job))
+        elif job.state == RunState.CANCELLED:
+            st.caption("Stopped by a person; nothing was kept. Generate it again when you like.")
         elif job.state == RunState.FAILED:
             st.caption(f":orange[{job.message}]")
     was = st.session_state.get("data_generating", False)

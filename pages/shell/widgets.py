@@ -59,14 +59,21 @@ def needed_dataset(selection: Selection) -> DataSet:
         empty_state(
             "No data set yet",
             f"There is no data set of the {selection.circuit.name} at this place. "
-            "Generate one in SPICE or upload your own on the Data page.",
+            "Generate one in SPICE, or upload your own.",
         )
+        with st.container(horizontal=True):
+            for tab in ("Generate", "Upload"):
+                st.button(tab, key=f"data_empty_{tab}", on_click=_open_tab, args=(tab,))
         st.stop()
     try:
         return loaders.dataset(selection.data, selection.circuit.id)
     except CrossfabError as error:
         show_fault(error, title=f"The data set {selection.data_name} cannot be used")
         st.stop()
+
+
+def _open_tab(tab: str) -> None:
+    st.session_state["data_tab"] = tab
 
 
 def chart_columns(count: int, per_row: int) -> Iterator[st.delta_generator.DeltaGenerator]:

@@ -9,7 +9,7 @@ import pytest
 
 from core.circuits import load_circuit
 from core.data import bundled_dataset_folder, load_dataset
-from core.data.upload import PLACES, copy_dataset, store_upload, template
+from core.data.upload import PLACES, copy_dataset, previews, store_upload, template
 from core.errors import InputError
 from tests.synthetic import write_dataset
 
@@ -95,3 +95,20 @@ def test_a_copy_of_bundled_data_holds_the_same_and_may_be_changed(tmp_path):
     assert load_dataset(copy, CIRCUIT).target_process == "gf180mcu"
     with pytest.raises(InputError, match="exists already"):
         copy_dataset(bundled, CIRCUIT, tmp_path / "sets", "mine")
+
+
+def test_a_preview_counts_and_shows_the_rows_of_every_table(files, tmp_path):
+    loose = {part.name: part for part in previews(files)}
+    zipped = {part.name: part for part in previews({"all.zip": packed(files, "folder/")})}
+    assert loose.keys() == zipped.keys() == set(PLACES)
+    for name, content in files.items():
+        if name in PLACES:
+            assert zipped[name].rows == loose[name].rows == content.count(b"\n") - 1
+    head = zipped["target_design_features.csv"].head
+    assert list(head.columns) == CIRCUIT.variable_names
+    assert len(head) == 5
+
+
+def test_a_preview_of_what_is_no_table_is_empty():
+    (part,) = previews({"odd.csv": b""})
+    assert (part.rows, len(part.head)) == (0, 0)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from tests.pages.conftest import texts
@@ -61,6 +64,35 @@ def test_drift_lists_every_column_with_a_verdict(workspace, open_page):
 def test_quality_names_the_sentinel(workspace, open_page):
     table = open_page(PAGE, data_tab="Quality").dataframe[0].value
     assert table.loc[table["column"] == "ugf", "finding"].str.contains("1e\\+11").all()
+
+
+def test_the_rows_of_the_first_finding_stand_below_it(workspace, open_page):
+    app = open_page(PAGE, data_tab="Quality")
+    findings, rows = (frame.value for frame in app.dataframe[:2])
+    assert len(rows) == findings["rows"].iloc[0]
+    assert rows.index[0] == findings["example"].iloc[0]
+
+
+def test_an_upload_is_seen_before_it_is_kept(workspace, open_page):
+    folder = workspace / "uploads" / "5t_opamp" / "small"
+    memory = io.BytesIO()
+    with zipfile.ZipFile(memory, "w") as archive:
+        for path in folder.glob("*/*.csv"):
+            archive.write(path, path.name)
+    app = open_page(PAGE, data_tab="Upload")
+    upload = app.get_by_key("data_upload_files")
+    upload.set_value([("all.zip", memory.getvalue(), "application/zip")]).run()
+    assert sum("target_targets.csv: 120 rows" in part.label for part in app.expander) == 1
+    upload = app.get_by_key("data_upload_files")
+    upload.set_value([("all.zip", b"no zip", "application/zip")]).run()
+    assert "is no zip file" in texts(app)
+
+
+def test_without_data_one_click_leads_to_generate_or_upload(empty_workspace, open_page):
+    app = open_page(PAGE)
+    app.button(key="data_empty_Upload").click().run()
+    assert app.session_state["data_tab"] == "Upload"
+    assert "Four CSV files" in texts(app)
 
 
 def test_an_upload_shows_its_faults_and_a_good_one_is_kept(workspace, open_page):
