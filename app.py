@@ -45,6 +45,7 @@ if theme() == "dark":
 with st.container(horizontal=True, vertical_alignment="center", gap="small"):
     st.title(page.title, anchor=False, width="stretch")
     selection.choose()
+selection.show_unknown()
 tour.bar()
 warm_up.begin()
 page.run()

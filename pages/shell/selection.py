@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from core.circuits import Circuit, load_circuit
 from pages.shell import places
 
 STATE = "selection"
+UNKNOWN = "selection_unknown"  # by selector: a sentence, and what is chosen instead
+MOST_NAMED = 8
 FRESH_DATA = "data_fresh"  # a data set that was just made: it is looked at next
 FRESH_RUN = "run_fresh"  # a run that another part of a page picks for all pages
 
@@ -35,6 +38,7 @@ def circuit_of(circuit_id: str) -> Circuit:
 def choose() -> None:
     """Draw the three selectors and remember what is chosen."""
     names = {id: circuit_of(id).name for id in places.circuits()}
+    _read_address("circuit", names, "circuit")
     circuit_id = st.selectbox(
         "Circuit",
         list(names),
@@ -48,10 +52,12 @@ def choose() -> None:
     folders = places.data_folders(circuit_id)
     if (fresh := st.session_state.pop(FRESH_DATA, None)) in folders:
         st.session_state["data"] = fresh
+    data_labels = {name: f"data: {name}" for name in folders}
+    _read_address("data", data_labels, f"data set of the {names[circuit_id]}")
     data_name = st.selectbox(
         "Data set",
         list(folders),
-        format_func=lambda name: f"data: {name}",
+        format_func=lambda name: data_labels.get(name, name),
         key="data",
         bind="query-params",
         label_visibility="collapsed",
@@ -60,10 +66,12 @@ def choose() -> None:
     runs = places.run_folders(circuit_id)
     if (fresh := st.session_state.pop(FRESH_RUN, None)) in runs:
         st.session_state["run"] = fresh
+    run_labels = {name: f"run: {name}" for name in runs}
+    _read_address("run", run_labels, f"run of the {names[circuit_id]}")
     run_name = st.selectbox(
         "Run",
         list(runs),
-        format_func=lambda name: f"run: {name}",
+        format_func=lambda name: run_labels.get(name, name),
         key="run",
         bind="query-params",
         label_visibility="collapsed",
@@ -73,6 +81,51 @@ def choose() -> None:
     st.session_state[STATE] = Selection(
         circuit_of(circuit_id), data_name, folders[data_name], run_name or "", runs.get(run_name)
     )
+
+
+def _read_address(key: str, labels: Mapping[str, str], what: str) -> None:
+    """Take a name from the address before its selector does, which knows its labels alone.
+
+    Args:
+        key: of the selector and of the parameter.
+        labels: what the selector shows, by name.
+        what: the kind of thing, in words.
+    """
+    asked = st.query_params.get(key)
+    # Later on the address follows the selectors, a moment behind where one changes another.
+    if key in st.session_state or asked is None or asked in labels.values():
+        return
+    if asked in labels:
+        st.session_state[key] = asked
+        return
+    shown = next(iter(labels), None)
+    named = ", ".join(f"`{name}`" for name in list(labels)[:MOST_NAMED]) or "none yet"
+    more = f" and {len(labels) - MOST_NAMED} more" if len(labels) > MOST_NAMED else ""
+    instead = f"`{shown}` is shown instead" if shown else "nothing is shown instead"
+    # As code: what somebody has put into an address is no markdown of ours.
+    quoted = asked[:60].replace("`", "'")
+    sentence = f"No {what} is called `{quoted}`: {instead}. There are: {named}{more}."
+    st.session_state.setdefault(UNKNOWN, {})[key] = (sentence, shown)
+
+
+def show_unknown() -> None:
+    """Say which names in the address are unknown, until one is chosen or the note is closed."""
+    kept = {
+        key: (sentence, shown)
+        for key, (sentence, shown) in st.session_state.get(UNKNOWN, {}).items()
+        if st.session_state.get(key) == shown
+    }
+    st.session_state[UNKNOWN] = kept
+    if not kept:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        sentences = "  \n".join(sentence for sentence, _ in kept.values())
+        st.warning(sentences, icon=":material/link_off:")
+        st.button("Close", key="selection_close", on_click=_forget_unknown)
+
+
+def _forget_unknown() -> None:
+    st.session_state[UNKNOWN] = {}
 
 
 def current() -> Selection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pandas as pd
 
 from core.saved_designs import DesignLibrary, SavedDesign
@@ -33,6 +35,14 @@ def test_a_broken_data_set_is_named_on_its_card(workspace, open_page):
 def test_a_run_that_failed_is_not_shown_as_done(workspace, open_page):
     RunStore(workspace / "runs" / "tiny").set_status(RunState.FAILED, message="no luck")
     assert "gray-badge[failed]" in texts(open_page(PAGE))
+
+
+def test_a_run_at_work_is_shown_whichever_is_chosen(workspace, open_page):
+    twin = RunStore(shutil.copytree(workspace / "runs" / "tiny", workspace / "runs" / "twin"))
+    twin.set_status(RunState.RUNNING)
+    said = texts(open_page(PAGE))
+    assert "blue-badge[running]" in said
+    assert "Run twin is at work." in said
 
 
 def test_the_choice_of_the_circuit_reaches_every_part(workspace, open_page):
