@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.circuits import Circuit
+from core.figures.model_names import model_name
 from core.figures.quantity import quantities
 from core.units import engineering
 
@@ -41,7 +42,17 @@ def accuracy_table(evaluation: Mapping[str, Any], figure: str, circuit: Circuit)
         labels[name]: [_cell(value, figure, units[name]) for value in values[name]]
         for name in values
     }
-    return pd.DataFrame(text, index=values.index)
+    models = pd.Index([model_name(name) for name in values.index], name="Model")
+    return pd.DataFrame(text, index=models)
+
+
+def interval_table(evaluation: Mapping[str, Any], model: str, circuit: Circuit) -> pd.DataFrame:
+    """Return coverage and width of one model's 90 % intervals as text, metrics as columns."""
+    figures = ("coverage", "median_relative_width")
+    rows = [
+        accuracy_table(evaluation, figure, circuit).loc[model_name(model)] for figure in figures
+    ]
+    return pd.DataFrame(rows, index=[FIGURES[figure][0] for figure in figures])
 
 
 def accuracy_values(evaluation: Mapping[str, Any], figure: str) -> pd.DataFrame:
@@ -69,8 +80,20 @@ def _cell(value: float, figure: str, unit: str) -> str:
     if figure in ("mae", "rmse"):
         return engineering(value, unit)
     if figure == "mse":
-        return f"{value:.3g} ({unit})²"
+        return _square(value, unit)
     return f"{100 * value:.3g} %"
+
+
+def _square(value: float, unit: str) -> str:
+    """Write a mean square with the prefix that its root has: ``4 (kHz)²``, ``0.02 (V/us)²``."""
+    if unit == "deg":
+        return f"{value:.3g} (°)²"
+    if unit == "V/s":  # As everywhere else, per microsecond.
+        return f"{value * 1e-12:.3g} (V/us)²"
+    if not value > 0:
+        return f"{value:.3g} ({unit})²"
+    prefix = 10.0 ** (3 * np.floor(np.log10(np.sqrt(value)) / 3))
+    return f"{value / prefix**2:.3g} ({engineering(prefix, unit).removeprefix('1').strip()})²"
 
 
 def metric_rows(

@@ -20,6 +20,17 @@ from core.spice import (
 )
 from pages.shell.panel_chart import HINT, panel_chart
 
+POINT_HELP = {
+    "ID [uA]": "Drain current",
+    "gm [uS]": "Transconductance: by how much ID grows with VGS",
+    "gds [uS]": "Output conductance: by how much ID grows with VDS",
+    "VGS [mV]": "Gate to source",
+    "VDS [mV]": "Drain to source",
+    "Vth [mV]": "Threshold voltage, with body effect",
+    "VDsat [mV]": "VDS above which the transistor saturates",
+    "Headroom [mV]": "VDS less VDsat: negative means out of saturation",
+    "gm/ID [1/V]": "Efficiency: about 5 in strong, 10 to 20 in moderate, 25 in weak inversion",
+}
 REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
 
 
@@ -145,7 +156,10 @@ def operating_point(found: Simulation, key: str) -> None:
         key=key,
         column_config={
             "Region": st.column_config.TextColumn(help=REGION_HELP),
-            **{head: st.column_config.NumberColumn(format="%.4g") for head, _ in micro.values()},
+            **{
+                head: st.column_config.NumberColumn(format="%.4g", help=POINT_HELP[head])
+                for head, _ in micro.values()
+            },
         },
         alt="Operating point of every transistor",
     )
