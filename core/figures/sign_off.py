@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -37,7 +38,7 @@ def corner_view(table: pd.DataFrame, specification: Specification) -> pd.DataFra
             # Why it does not work says enough of what could then not be measured.
             if not (row["failure"] and np.isnan(row[item.quantity]))
         ]
-        rows[str(row["condition"])] = {
+        rows[_condition_text(str(row["condition"]))] = {
             "Verdict": row["verdict"],
             "Misses": ", ".join(reasons),
             **{
@@ -138,6 +139,11 @@ def bins_to_see(values: NDArray[np.float64], bounds: Sequence[float]) -> NDArray
     middle = (values.min() + values.max()) / 2
     edges: NDArray[np.float64] = middle + width * (np.arange(count + 1) - count / 2)
     return edges
+
+
+def _condition_text(name: str) -> str:
+    """Set units apart: ``ff  -40 °C  2.97 V`` for ``ff -40C 2.97V``."""
+    return re.sub(r" (-?[\d.]+)C ([\d.]+)V$", r"  \1 °C  \2 V", name)
 
 
 def _miss(item: Requirement, quantity: Quantity, value: float) -> str:

@@ -115,12 +115,14 @@ def monte_carlo(specification: Specification, sizes: pd.DataFrame, process: str,
         st.caption("Threshold and current factor of every transistor vary as Pelgrom's law says.")
         return
     st.markdown(
-        f"**Yield {found.share:.1%}** (95 % confidence: {found.low:.1%} to {found.high:.1%}) "
+        f"**Yield {100 * found.share:.1f} %** "
+        f"(95 % confidence: {100 * found.low:.1f} % to {100 * found.high:.1f} %) "
         f"of {len(found.table)} samples"
     )
     st.plotly_chart(
         mismatch_histograms(found, specification),
         config=CHART,
         key="design_yield_chart",
-        alt="Distributions under mismatch",
+        alt="Histograms of every metric under mismatch, in samples, with the specs as lines",
     )
+    st.caption("Samples in each bin; dashed lines are the specs.")
