@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.circuits import load_circuit
+from core.figures import style
 from core.figures.quantity import SUPPLY_CURRENT
 from core.figures.response import bode, step_response
 from core.spice import (
@@ -31,6 +32,7 @@ POINT_HELP = {
     "Headroom [mV]": "VDS less VDsat: negative means out of saturation",
     "gm/ID [1/V]": "Efficiency: about 5 in strong, 10 to 20 in moderate, 25 in weak inversion",
 }
+OUT_OF_SATURATION = f"color: {style.FAIL}; font-weight: 600"
 REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
 
 
@@ -149,8 +151,12 @@ def operating_point(found: Simulation, key: str) -> None:
     view = table[["device", "region"]].rename(columns={"device": "Device", "region": "Region"})
     for column, (head, factor) in micro.items():
         view[head] = table[column] * factor
+    out = table["region"] != "saturation"
     st.dataframe(
-        view,
+        view.style.apply(
+            lambda _: [OUT_OF_SATURATION if row else "" for row in out],
+            subset=["Device", "Region", "Headroom [mV]"],
+        ).format("{:.4g}", subset=[head for head, _ in micro.values()]),
         hide_index=True,
         height="content",
         key=key,
