@@ -39,7 +39,9 @@ def accuracy_table(evaluation: Mapping[str, Any], figure: str, circuit: Circuit)
     units = {metric.name: metric.unit for metric in circuit.metrics}
     labels = {name: quantity.label for name, quantity in quantities(circuit).items()}
     text = {
-        labels[name]: [_cell(value, figure, units[name]) for value in values[name]]
+        labels[name]: _squares(values[name], units[name])
+        if figure == "mse"
+        else [_cell(value, figure, units[name]) for value in values[name]]
         for name in values
     }
     models = pd.Index([model_name(name) for name in values.index], name="Model")
@@ -79,21 +81,26 @@ def _cell(value: float, figure: str, unit: str) -> str:
         return f"{value:.4f}"
     if figure in ("mae", "rmse"):
         return engineering(value, unit)
-    if figure == "mse":
-        return _square(value, unit)
     return f"{100 * value:.3g} %"
 
 
-def _square(value: float, unit: str) -> str:
-    """Write a mean square with the prefix that its root has: ``4 (kHz)²``, ``0.02 (V/us)²``."""
+def _squares(values: pd.Series, unit: str) -> list[str]:
+    """Write mean squares in one unit a column, the square of what the median root would have.
+
+    Args:
+        values: mean squares, in ``unit`` squared.
+        unit: SI base unit of the metric.
+    """
+    scale, shown = 1.0, unit
+    root = float(np.sqrt(values.median()))
     if unit == "deg":
-        return f"{value:.3g} (°)²"
-    if unit == "V/s":  # As everywhere else, per microsecond.
-        return f"{value * 1e-12:.3g} (V/us)²"
-    if not value > 0:
-        return f"{value:.3g} ({unit})²"
-    prefix = 10.0 ** (3 * np.floor(np.log10(np.sqrt(value)) / 3))
-    return f"{value / prefix**2:.3g} ({engineering(prefix, unit).removeprefix('1').strip()})²"
+        shown = "°"
+    elif unit == "V/s":  # As everywhere else, per microsecond.
+        scale, shown = 1e6, "V/us"
+    elif root > 0:
+        scale = 10.0 ** (3 * np.floor(np.log10(root) / 3))
+        shown = engineering(scale, unit).removeprefix("1").strip()
+    return [f"{float(f'{value / scale**2:.3g}'):g} ({shown})²" for value in values]
 
 
 def metric_rows(

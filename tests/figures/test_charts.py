@@ -205,6 +205,15 @@ def test_a_mean_square_error_has_the_square_of_a_unit_that_engineers_read(metric
     assert table.loc["Aligned (A tuned on B)", SHOWN[metric].label] == text
 
 
+def test_mean_square_errors_of_a_metric_share_one_unit():
+    models = {
+        name: {"metrics": {"ugf": {"mse": mse}}}
+        for name, mse in (("ensemble", 4e4), ("align", 9e6), ("baseline", 2.5e9))
+    }
+    table = tables.accuracy_table({"models": models}, "mse", CIRCUIT)
+    assert table["UGF"].tolist() == ["0.04 (kHz)²", "9 (kHz)²", "2500 (kHz)²"]
+
+
 def test_intervals_of_a_model_have_their_coverage_and_width():
     figures = {"coverage": 0.93, "median_relative_width": 0.012}
     evaluation = {"models": {"ensemble": {"metrics": {"ugf": figures}}}}
