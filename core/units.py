@@ -44,6 +44,8 @@ def engineering(value: float, unit: str = "", digits: int = 3) -> str:
         return f"{value:.{digits}g}°"
     if unit == "um":  # Lengths of devices stay in micrometres, as on every layout.
         return f"{value:.{digits}g} um"
+    if unit in ("um²", "um^2"):  # So do areas: a prefix would be squared with the unit, or not.
+        return f"{float(f'{value:.{digits}g}'):g} um²"
     if unit == "V/s":  # Slew rates are quoted per microsecond.
         return Quantity(value * 1e-6, "V/us").render(prec=digits - 1)
     return Quantity(value, unit).render(prec=digits - 1)
@@ -86,6 +88,8 @@ def decibels(ratio: float) -> float:
 def ratio(value: float, digits: int = 3) -> str:
     """Write a voltage ratio in decibels and as it is: ``ratio(212)`` is ``46.5 dB (212 V/V)``."""
     level = decibels(value)
+    if math.isnan(value):
+        return "–"
     text = "–" if math.isnan(level) else f"{level:.1f} dB"
     return f"{text} ({engineering(value, 'V/V', digits)})"
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from core.data import DomainTable
 from core.ensemble import Predictor
 from core.figures import style
+from core.figures.model_names import model_name
 from core.figures.quantity import Quantity
 
 LAST_TICK = {"l": 8, "r": 24, "t": 8, "b": 8}  # px; the label at the end of the axis needs room
@@ -88,7 +89,7 @@ def parity(
     figure.update_xaxes(**axis)
     figure.update_yaxes(**axis)
     figure.update_xaxes(title_text=f"Simulated {quantity.title}")
-    figure.update_yaxes(title_text="Predicted")
+    figure.update_yaxes(title_text=f"Predicted [{quantity.shown_unit}]")
     return figure
 
 
@@ -173,10 +174,10 @@ def fusion_weights(weights: pd.DataFrame, *, height: int = 240) -> go.Figure:
         figure.add_bar(
             y=list(weights.columns),
             x=100.0 * row.to_numpy(dtype=float),
-            name=str(member),
+            name=model_name(str(member)),
             orientation="h",
             marker_color=style.MEMBERS.get(str(member), style.MUTED),
-            hovertemplate=f"{member}: %{{x:.1f}} %<extra></extra>",
+            hovertemplate=f"{model_name(str(member))}: %{{x:.1f}} %<extra></extra>",
         )
     style.laid_out(figure, height, barmode="stack", bargap=0.35, margin=LAST_TICK)
     figure.update_xaxes(ticksuffix=" %", range=[0, 100])

@@ -85,6 +85,11 @@ def inks(seen: NDArray[np.float64]) -> list[str]:
     return [DARK_INK if better else LIGHT_INK for better in dark >= light]
 
 
+def _unsigned_zero(text: str) -> str:
+    """Write what rounds to nothing without a sign: 0.00 for -0.00."""
+    return text if text.strip("+-0.") else text.lstrip("+-")
+
+
 def cell_map(
     values: NDArray[np.float64],
     colours: CellColours,
@@ -131,7 +136,7 @@ def cell_map(
         x=across,
         y=up,
         mode="text",
-        text=[form % value for value in written],
+        text=[_unsigned_zero(form % value) for value in written],
         textfont={"size": 11, "color": inks(colours.on_ground(written, GROUNDS[theme]))},
         hoverinfo="skip",
         showlegend=False,

@@ -15,6 +15,8 @@ from core.circuits import Circuit, Metric, Variable
 from core.units import engineering, parse, ratio
 
 Array = NDArray[np.float64]
+AREA = "um²"
+_AREA_UNIT = re.compile(r"\s*[uµμ]m(\^2|²|2)$")
 _BARE = re.compile(r"\d{1,3}(\.\d*)?")
 
 
@@ -78,6 +80,8 @@ class Quantity:
         """
         bare = text.strip().removesuffix("°").strip()
         unit = self.shown_unit.replace("°", "")
+        if unit == AREA:
+            bare = _AREA_UNIT.sub("", bare)
         if unit in ("dB", "V/us") and bare.lower().endswith(unit.lower()):
             bare = bare[: -len(unit)].strip()
         if unit in ("dB", "V/us"):
@@ -85,7 +89,7 @@ class Quantity:
                 return float(self.stored(float(bare)))
             except ValueError:
                 return parse(bare, self.unit)
-        return parse(self._prefixed(bare, beside), "" if unit in ("um^2", "") else unit)
+        return parse(self._prefixed(bare, beside), "" if unit in (AREA, "") else unit)
 
     def _prefixed(self, text: str, beside: float | None) -> str:
         if not self.prefixes or not beside or not _BARE.fullmatch(text):
@@ -159,7 +163,7 @@ SUPPLY_CURRENT = Quantity(
     "supply_current", "Supply current", "A", "A", help="Current drawn from the supply."
 )
 GATE_AREA = Quantity(
-    "gate_area", "Gate area", "um^2", "um^2", help="Sum of W times L over all transistors."
+    "gate_area", "Gate area", AREA, AREA, help="Sum of W times L over all transistors."
 )
 POWER = Quantity("power", "Power", "W", "W", help="Supply current times supply voltage.")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,16 +12,16 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from core.figures import style
-from core.figures.candidates import goal_text
-from core.figures.quantity import quantities
-from core.inverse import Goal, GoalKind, MismatchYield, Specification
+from core.figures.candidates import goal_text, verdict, verdict_style
+from core.figures.quantity import Quantity, quantities
+from core.inverse import Goal, GoalKind, MismatchYield, Requirement, Specification
 
 MOST_BINS = 24
 NARROWEST_BIN = 60  # of them would fill an axis
 
 
 def corner_view(table: pd.DataFrame, specification: Specification) -> pd.DataFrame:
-    """Return one row a condition: verdict, what fails, and every quantity as text.
+    """Return one row a condition: verdict, what fails by how much, and every quantity as text.
 
     Args:
         table: of ``CornerTable``, one candidate.
@@ -30,9 +31,14 @@ def corner_view(table: pd.DataFrame, specification: Specification) -> pd.DataFra
     rows = {}
     for _, row in table.iterrows():
         failed = [item for item in specification.requirements if row[item.name] != "PASS"]
-        reasons = [f"{shown[item.quantity].label} {_sign(item.side)}" for item in failed]
-        reasons += [str(row["failure"])] if row["failure"] else []
-        rows[str(row["condition"])] = {
+        reasons = [str(row["failure"])] if row["failure"] else []
+        reasons += [
+            _miss(item, shown[item.quantity], float(row[item.quantity]))
+            for item in failed
+            # Why it does not work says enough of what could then not be measured.
+            if not (row["failure"] and np.isnan(row[item.quantity]))
+        ]
+        rows[_condition_text(str(row["condition"]))] = {
             "Verdict": row["verdict"],
             "Misses": ", ".join(reasons),
             **{
@@ -41,6 +47,21 @@ def corner_view(table: pd.DataFrame, specification: Specification) -> pd.DataFra
             },
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def corner_colours(
+    view: pd.DataFrame, table: pd.DataFrame, specification: Specification
+) -> pd.DataFrame:
+    """Return the CSS of every cell of ``corner_view``: verdicts, and the values that fail."""
+    shown = quantities(specification.circuit)
+    colours = pd.DataFrame("", index=view.index, columns=view.columns)
+    colours["Verdict"] = view["Verdict"].map(verdict_style)
+    for item in specification.requirements:
+        head = shown[item.quantity].label
+        if head in colours:
+            failed = table[item.name].to_numpy() != "PASS"
+            colours.loc[failed, head] = verdict_style("FAIL")
+    return colours
 
 
 def spread_view(table: pd.DataFrame, specification: Specification) -> pd.DataFrame:
@@ -53,9 +74,9 @@ def spread_view(table: pd.DataFrame, specification: Specification) -> pd.DataFra
         values, quantity = table[name], shown[name]
         rows[quantity.label] = {
             "Spec": goal_text(goal, quantity),
-            "Smallest": quantity.text(values.min()),
-            "Typical": quantity.text(values.iloc[0]),
-            "Largest": quantity.text(values.max()),
+            "Smallest": quantity.both(values.min()),
+            "Typical": quantity.both(values.iloc[0]),
+            "Largest": quantity.both(values.max()),
         }
     return pd.DataFrame.from_dict(rows, orient="index")
 
@@ -67,7 +88,7 @@ def mismatch_histograms(
     circuit = specification.circuit
     shown = quantities(circuit)
     names = circuit.metric_names
-    figure = make_subplots(rows=1, cols=len(names), horizontal_spacing=0.03)
+    figure = make_subplots(rows=1, cols=len(names), horizontal_spacing=0.045)
     for column, name in enumerate(names, start=1):
         quantity = shown[name]
         values = quantity.shown(found.table[name])
@@ -84,7 +105,7 @@ def mismatch_histograms(
                 y=counts,
                 marker_color=style.faint(style.CANDIDATE, 0.75),
                 showlegend=False,
-                hovertemplate=f"%{{x:.4~s}} {quantity.shown_unit}: %{{y}}<extra></extra>",
+                hovertemplate=f"%{{x:.4~s}} {quantity.shown_unit}: %{{y}} samples<extra></extra>",
                 row=1,
                 col=column,
             )
@@ -100,7 +121,8 @@ def mismatch_histograms(
             row=1, col=column,
         )  # fmt: skip
     style.laid_out(figure, height)
-    figure.update_yaxes(showticklabels=False)
+    figure.update_yaxes(nticks=4, rangemode="tozero", tickformat="d")
+    figure.update_yaxes(title_text="Samples", row=1, col=1)
     return figure
 
 
@@ -119,5 +141,14 @@ def bins_to_see(values: NDArray[np.float64], bounds: Sequence[float]) -> NDArray
     return edges
 
 
-def _sign(side: str) -> str:
-    return "≥" if side == "at least" else "≤"
+def _condition_text(name: str) -> str:
+    """Set units apart: ``ff  -40 °C  2.97 V`` for ``ff -40C 2.97V``."""
+    return re.sub(r" (-?[\d.]+)C ([\d.]+)V$", r"  \1 °C  \2 V", name)
+
+
+def _miss(item: Requirement, quantity: Quantity, value: float) -> str:
+    """Say by how much a value misses: ``DC gain 1.9 dB too low``."""
+    gap = verdict([item], quantity, value).removeprefix("FAIL").removeprefix(" by ")
+    if np.isnan(value):
+        return f"{quantity.label} not measured"
+    return f"{quantity.label} {gap} too {'low' if item.side == 'at least' else 'high'}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from core.circuits import Circuit
+from core.circuits import Circuit, Variable
 from core.figures import style
 from core.figures.quantity import quantities
 
@@ -16,17 +18,45 @@ COLOURS = {"A": style.A, "B": style.B}
 POINTS = 21
 
 
+def sweep_values(variable: Variable, points: int = POINTS) -> NDArray[np.float64]:
+    """Return grid values from end to end, even on the variable's own axis, at most ``points``.
+
+    Where the grid is coarser than that, as at the low end of a log axis, every grid value is in.
+
+    Args:
+        variable: whose grid it is.
+        points: most values, at least 2.
+    """
+    grid = variable.grid
+    if len(grid) <= points:
+        return grid
+    spaced = np.geomspace if variable.scale == "log" else np.linspace
+    return np.unique(variable.snap(spaced(grid[0], grid[-1], points)))
+
+
 def sweep_designs(circuit: Circuit, design: Mapping[str, float], variable: str) -> pd.DataFrame:
     """Return copies of a design with one variable moved over its grid, at most ``POINTS``."""
-    grid = circuit.variable(variable).grid
-    step = -(-len(grid) // POINTS)
-    values = grid[::step]
+    values = sweep_values(circuit.variable(variable))
     designs = pd.DataFrame([dict(design)] * len(values))[circuit.variable_names]
     return designs.assign(**{variable: values})
 
 
+def sweep_gaps(tables: Mapping[str, pd.DataFrame], circuit: Circuit) -> str:
+    """Say how many points of each process have no metric at all; empty where every one has."""
+    parts = []
+    for process, table in tables.items():
+        missing = int(table[circuit.metric_names].isna().all(axis=1).sum())
+        if missing:
+            parts.append(f"{missing} of {len(table)} points in {process}")
+    return f"No working amplifier at {' and '.join(parts)}: left blank." if parts else ""
+
+
 def sweep_chart(
-    tables: Mapping[str, pd.DataFrame], circuit: Circuit, variable: str, height: int = 250
+    tables: Mapping[str, pd.DataFrame],
+    circuit: Circuit,
+    variable: str,
+    here: float,
+    height: int = 250,
 ) -> go.Figure:
     """Draw every metric over the variable.
 
@@ -35,6 +65,7 @@ def sweep_chart(
             NaN where not measured.
         circuit: names and units.
         variable: the swept one.
+        here: its value in the design, stored unit, drawn as a dotted line.
         height: of the figure in px.
     """
     shown = quantities(circuit)
@@ -60,6 +91,12 @@ def sweep_chart(
     style.laid_out(figure, height, margin={"t": 48})
     figure.update_annotations(font_size=12)
     figure.update_layout(legend={"y": 1.12})
+    figure.add_vline(
+        x=float(across.shown(here)),
+        line={"color": style.MUTED, "width": 1, "dash": "dot"},
+        row="all",
+        col="all",
+    )
     prefixed = across.unit in ("A", "F", "Ohm")
     figure.update_xaxes(
         title_text=across.title,

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from core.circuits import Circuit
+from core.figures.model_names import model_name
 from core.figures.quantity import quantities
 from core.units import engineering
 
@@ -38,10 +39,22 @@ def accuracy_table(evaluation: Mapping[str, Any], figure: str, circuit: Circuit)
     units = {metric.name: metric.unit for metric in circuit.metrics}
     labels = {name: quantity.label for name, quantity in quantities(circuit).items()}
     text = {
-        labels[name]: [_cell(value, figure, units[name]) for value in values[name]]
+        labels[name]: _squares(values[name], units[name])
+        if figure == "mse"
+        else [_cell(value, figure, units[name]) for value in values[name]]
         for name in values
     }
-    return pd.DataFrame(text, index=values.index)
+    models = pd.Index([model_name(name) for name in values.index], name="Model")
+    return pd.DataFrame(text, index=models)
+
+
+def interval_table(evaluation: Mapping[str, Any], model: str, circuit: Circuit) -> pd.DataFrame:
+    """Return coverage and width of one model's 90 % intervals as text, metrics as columns."""
+    figures = ("coverage", "median_relative_width")
+    rows = [
+        accuracy_table(evaluation, figure, circuit).loc[model_name(model)] for figure in figures
+    ]
+    return pd.DataFrame(rows, index=[FIGURES[figure][0] for figure in figures])
 
 
 def accuracy_values(evaluation: Mapping[str, Any], figure: str) -> pd.DataFrame:
@@ -68,9 +81,26 @@ def _cell(value: float, figure: str, unit: str) -> str:
         return f"{value:.4f}"
     if figure in ("mae", "rmse"):
         return engineering(value, unit)
-    if figure == "mse":
-        return f"{value:.3g} ({unit})²"
     return f"{100 * value:.3g} %"
+
+
+def _squares(values: pd.Series, unit: str) -> list[str]:
+    """Write mean squares in one unit a column, the square of what the median root would have.
+
+    Args:
+        values: mean squares, in ``unit`` squared.
+        unit: SI base unit of the metric.
+    """
+    scale, shown = 1.0, unit
+    root = float(np.sqrt(values.median()))
+    if unit == "deg":
+        shown = "°"
+    elif unit == "V/s":  # As everywhere else, per microsecond.
+        scale, shown = 1e6, "V/us"
+    elif root > 0:
+        scale = 10.0 ** (3 * np.floor(np.log10(root) / 3))
+        shown = engineering(scale, unit).removeprefix("1").strip()
+    return [f"{float(f'{value / scale**2:.3g}'):g} ({shown})²" for value in values]
 
 
 def metric_rows(

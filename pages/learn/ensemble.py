@@ -9,7 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import CrossfabError
-from core.figures import accuracy, tables
+from core.figures import accuracy, style, tables
+from core.figures.model_names import MODEL_NAMES, model_help, model_name
 from core.figures.quantity import quantities
 from core.figures.sensitivity import elasticity_map, importance_map
 from core.inverse import sensitivities
@@ -17,15 +18,15 @@ from core.models.checkpoint import load_checkpoint
 from core.training.run_store import RunStore
 from pages.shell import models as trained
 from pages.shell.learning_curve import learning_curve_tab
+from pages.shell.metric_help import explained_heads, meanings_popover
 from pages.shell.models import HeldOut, needed_run
 from pages.shell.selection import Selection, current
 from pages.shell.widgets import CHART, chart_columns, show_fault, theme
 
-MODEL_HELP = (
-    "ensemble: all members fused. align: A's network tuned on B. gaussian_process: Gaussian "
-    "process on the sizes and on what A's network says. target_only: the network of align, from "
-    "scratch on B. dual_head: one backbone, a head for each process. baseline: A's network "
-    "as it is, the answer without any transfer."
+BEST = f"font-weight: 700; color: {style.CANDIDATE_TEXT}"
+FIGURE_HELP = (
+    "On designs of B that no model was fitted to. Errors of voltage ratios are those of the ratio "
+    "in V/V, not in dB: 1 % is 0.09 dB."
 )
 
 
@@ -49,7 +50,13 @@ def open_in_simulator(selection: Selection, design: pd.Series) -> None:
 def model_choice(models: list[str], key: str) -> str:
     """Draw the choice of a model."""
     model: str = st.segmented_control(
-        "Model", models, default=models[0], required=True, key=key, help=MODEL_HELP
+        "Model",
+        models,
+        default=models[0],
+        required=True,
+        format_func=model_name,
+        key=key,
+        help=model_help(models),
     )
     return model
 
@@ -62,6 +69,7 @@ def accuracy_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
         format_func=lambda name: tables.FIGURES[name][0],
         key="ensemble_figure",
         width=420,
+        help=FIGURE_HELP,
     )
     values = tables.accuracy_values(evaluation, figure)
     text = tables.accuracy_table(evaluation, figure, selection.circuit)
@@ -69,18 +77,22 @@ def accuracy_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
     st.dataframe(
         text.style.apply(
             lambda _: pd.DataFrame(best, text.index, text.columns).map(
-                lambda is_best: "font-weight: 700; color: #0D9488" if is_best else ""
+                lambda is_best: BEST if is_best else ""
             ),
             axis=None,
         ),
         height="content",
+        column_config={
+            **explained_heads(selection.circuit),
+            "_index": st.column_config.Column("Model", help=model_help(values.index)),
+        },
         alt=f"{tables.FIGURES[figure][0]} of every model and metric",
     )
     validity = evaluation.get("validity", {})
     st.caption(
         f"{evaluation['rows']} held-out designs of B; the best of each metric in teal. "
         f"{evaluation['excluded']} more are no working amplifiers: the validity classifier tells "
-        f"them apart with an accuracy of {validity.get('accuracy', float('nan')):.1%}."
+        f"them apart with an accuracy of {100 * validity.get('accuracy', float('nan')):.1f} %."
     )
 
 
@@ -90,7 +102,10 @@ def parity_tab(selection: Selection, held: HeldOut) -> None:
     prediction = held.predictions[model]
     shown = quantities(selection.circuit)
     names = selection.circuit.metric_names
-    st.caption("Click a design to open it in the simulator.")
+    st.caption(
+        "Bars are 90 % intervals; orange-red where the simulated value lies outside. "
+        "Click a design to open it in the simulator."
+    )
     for name, column in zip(names, chart_columns(len(names), 3), strict=True):
         with column:
             st.markdown(f"**{shown[name].label}**", help=shown[name].help)
@@ -113,11 +128,18 @@ def parity_tab(selection: Selection, held: HeldOut) -> None:
                 open_in_simulator(selection, held.table.designs.iloc[int(points[0]["customdata"])])
 
 
-def calibration_tab(selection: Selection, held: HeldOut) -> None:
-    """Draw the calibration curve and the residuals in units of sigma."""
+def calibration_tab(selection: Selection, held: HeldOut, evaluation: Mapping[str, Any]) -> None:
+    """Draw coverage, the calibration curve and the residuals in units of sigma."""
     model = model_choice(list(held.residuals), "ensemble_calibration_model")
     residuals = held.residuals[model]
     shown = quantities(selection.circuit)
+    if model in evaluation["models"]:
+        st.dataframe(
+            tables.interval_table(evaluation, model, selection.circuit),
+            height="content",
+            column_config=explained_heads(selection.circuit),
+            alt=f"Coverage and width of the 90 % intervals of {model_name(model)}",
+        )
     left, right = st.columns([1, 1])
     with left:
         st.markdown("**Calibration curve**: how many values lie inside their central interval")
@@ -125,17 +147,21 @@ def calibration_tab(selection: Selection, held: HeldOut) -> None:
             accuracy.reliability({shown[n].label: residuals[n] for n in residuals}, height=360),
             config=CHART,
             key="ensemble_reliability",
-            alt="Calibration curve",
+            alt=f"Calibration curves of {model_name(model)}: found over nominal share",
         )
     with right:
-        name = st.selectbox(
-            "Metric",
+        st.markdown("**Residuals** of one metric, in units of the predicted sigma")
+        name = st.segmented_control(
+            "Metric of the residuals",
             list(residuals),
+            default=next(iter(residuals)),
+            required=True,
             format_func=lambda name: shown[name].label,
             key="ensemble_residual_metric",
+            label_visibility="collapsed",
         )
         st.plotly_chart(
-            accuracy.residuals(residuals[name], shown[name], height=300),
+            accuracy.residuals(residuals[name], shown[name], height=316),
             config=CHART,
             key="ensemble_residuals",
             alt=f"Residuals of {shown[name].label} in units of sigma",
@@ -159,6 +185,12 @@ def fusion_tab(selection: Selection) -> None:
         },
         index=labels,
     ).T
+    ordered = [name for name in MODEL_NAMES if name in temperatures.index]
+    temperatures = temperatures.loc[
+        [*ordered, *(name for name in temperatures.index if name not in ordered)]
+    ]
+    explained = model_help(temperatures.index)
+    temperatures.index = pd.Index([model_name(str(name)) for name in temperatures.index])
     left, right = st.columns(2)
     with left:
         st.markdown("**Metric-level weights** of the members, from their held-out errors")
@@ -166,7 +198,7 @@ def fusion_tab(selection: Selection) -> None:
             accuracy.fusion_weights(weights / weights.sum()),
             config=CHART,
             key="ensemble_weights",
-            alt="Fusion weights",
+            alt="Share of every member in the ensemble, by metric",
         )
         st.caption("Each design then also weighs its members by the precision they claim for it.")
     with right:
@@ -174,7 +206,15 @@ def fusion_tab(selection: Selection) -> None:
             "**Temperatures** T: each model's sigma is multiplied by it",
             help="T above 1: the model was too sure of itself; below 1: not sure enough.",
         )
-        st.dataframe(temperatures.style.format("{:.3g}"), height="content", alt="Temperatures")
+        st.dataframe(
+            temperatures.style.format("{:.3g}"),
+            height="content",
+            column_config={
+                **explained_heads(circuit),
+                "_index": st.column_config.Column("Model", help=explained),
+            },
+            alt="Temperature of every model for every metric",
+        )
 
 
 def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
@@ -204,7 +244,9 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
             },
         }
     )
-    st.markdown("**Worst designs of the ensemble.** Tick one to open it in the simulator.")
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.markdown("**Worst designs of the ensemble.** Tick one to open it in the simulator.")
+        meanings_popover(selection.circuit, "ensemble_worst_meanings")
     picked = st.dataframe(
         text,
         hide_index=True,
@@ -213,6 +255,7 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
         selection_mode="single-row",
         key="ensemble_worst",
         column_config={
+            **explained_heads(selection.circuit),
             "Error / spread": st.column_config.NumberColumn(
                 format="%.3f", help="Error over the spread of the metric among B's designs"
             ),
@@ -246,7 +289,18 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
         hide_index=True,
         height="content",
         column_config={
-            "Rank correlation": st.column_config.NumberColumn(format="%.2f"),
+            "Errors go with": st.column_config.TextColumn(
+                help="The variable whose rank goes best with the rank of the absolute error"
+            ),
+            "Rank correlation": st.column_config.NumberColumn(
+                format="%.2f", help="Positive: errors are larger where the variable is larger"
+            ),
+            "Median of the worst 5 %": st.column_config.TextColumn(
+                help="Of this variable, over the 5 % of designs with the largest errors"
+            ),
+            "Median of all": st.column_config.TextColumn(
+                help="Of this variable, over all held-out designs"
+            ),
             "Did sigma know": st.column_config.NumberColumn(
                 format="%.2f", help="Rank correlation of sigma and absolute error: 1 is perfect"
             ),
@@ -260,7 +314,9 @@ def sensitivity_tab(selection: Selection, held: HeldOut) -> None:
     assert selection.run is not None
     shown = quantities(selection.circuit)
     names = selection.circuit.variable_names
-    st.markdown("**Around one design**: elasticities")
+    with st.container(horizontal=True, horizontal_alignment="distribute"):
+        st.markdown("**Around one design**: elasticities")
+        meanings_popover(selection.circuit, "ensemble_sensitivity_meanings")
     place = st.selectbox(
         "Around",
         ["the median design of the held-out rows", *[f"row {row} of B" for row in held.rows]],
@@ -313,7 +369,7 @@ evaluation = RunStore(run).read_json("evaluation.json")
 bodies = {
     "Accuracy": lambda: accuracy_tab(selection, evaluation),
     "Parity": lambda: parity_tab(selection, held_out_or_stop(selection)),
-    "Calibration": lambda: calibration_tab(selection, held_out_or_stop(selection)),
+    "Calibration": lambda: calibration_tab(selection, held_out_or_stop(selection), evaluation),
     "Fusion": lambda: fusion_tab(selection),
     "Worst designs": lambda: worst_tab(selection, evaluation),
     "Sensitivity": lambda: sensitivity_tab(selection, held_out_or_stop(selection)),

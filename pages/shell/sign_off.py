@@ -8,14 +8,15 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import CrossfabError
-from core.figures.candidates import verdict_style
 from core.figures.datasheet_page import datasheet_page
-from core.figures.sign_off import corner_view, mismatch_histograms, spread_view
+from core.figures.sign_off import corner_colours, corner_view, mismatch_histograms, spread_view
 from core.inverse import Specification, simulate_corners, simulate_yield
 from core.spice import load_process
 from pages.shell import spice
+from pages.shell.metric_help import explained_heads, meanings_popover
 from pages.shell.widgets import CHART, show_fault
 
+CONDITION_HELP = "Process corner (NMOS, then PMOS: typical, fast, slow), supply, temperature"
 SAMPLES = (50, 100, 200, 500)
 
 
@@ -67,13 +68,25 @@ def corners(specification: Specification, sizes: pd.DataFrame, process: str, tex
             help="One page: specs, values over the conditions, schematic, Bode plot, step response",
             on_click="ignore",
         )
-    st.dataframe(spread_view(table, specification), height="content", alt="Spread")
+    st.dataframe(
+        spread_view(table, specification),
+        height="content",
+        column_config={"_index": st.column_config.Column("Quantity")},
+        alt="Smallest, typical and largest value of every quantity over the conditions",
+    )
+    meanings_popover(specification.circuit, "design_corner_meanings")
     view = corner_view(table, specification)
     st.dataframe(
-        view.style.map(verdict_style, subset=["Verdict"]),
+        view.style.apply(lambda _: corner_colours(view, table, specification), axis=None),
         height="content",
-        column_config={"Misses": st.column_config.TextColumn(width=110)},
-        alt="Every condition",
+        column_config={
+            **explained_heads(specification.circuit),
+            "_index": st.column_config.Column("Condition", help=CONDITION_HELP),
+            "Misses": st.column_config.TextColumn(
+                help="What does not hold in this condition, and by how much"
+            ),
+        },
+        alt="Verdict and values in every condition",
     )
 
 
@@ -102,12 +115,14 @@ def monte_carlo(specification: Specification, sizes: pd.DataFrame, process: str,
         st.caption("Threshold and current factor of every transistor vary as Pelgrom's law says.")
         return
     st.markdown(
-        f"**Yield {found.share:.1%}** (95 % confidence: {found.low:.1%} to {found.high:.1%}) "
+        f"**Yield {100 * found.share:.1f} %** "
+        f"(95 % confidence: {100 * found.low:.1f} % to {100 * found.high:.1f} %) "
         f"of {len(found.table)} samples"
     )
     st.plotly_chart(
         mismatch_histograms(found, specification),
         config=CHART,
         key="design_yield_chart",
-        alt="Distributions under mismatch",
+        alt="Histograms of every metric under mismatch, in samples, with the specs as lines",
     )
+    st.caption("Samples in each bin; dashed lines are the specs.")

@@ -8,6 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from core.circuits import load_circuit
+from core.figures import style
 from core.figures.quantity import SUPPLY_CURRENT
 from core.figures.response import bode, step_response
 from core.spice import (
@@ -20,6 +21,18 @@ from core.spice import (
 )
 from pages.shell.panel_chart import HINT, panel_chart
 
+POINT_HELP = {
+    "ID [uA]": "Drain current",
+    "gm [uS]": "Transconductance: by how much ID grows with VGS",
+    "gds [uS]": "Output conductance: by how much ID grows with VDS",
+    "VGS [mV]": "Gate to source",
+    "VDS [mV]": "Drain to source",
+    "Vth [mV]": "Threshold voltage, with body effect",
+    "VDsat [mV]": "VDS above which the transistor saturates",
+    "Headroom [mV]": "VDS less VDsat: negative means out of saturation",
+    "gm/ID [1/V]": "Efficiency: about 5 in strong, 10 to 20 in moderate, 25 in weak inversion",
+}
+OUT_OF_SATURATION = f"color: {style.FAIL}; font-weight: 600"
 REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
 
 
@@ -138,14 +151,21 @@ def operating_point(found: Simulation, key: str) -> None:
     view = table[["device", "region"]].rename(columns={"device": "Device", "region": "Region"})
     for column, (head, factor) in micro.items():
         view[head] = table[column] * factor
+    out = table["region"] != "saturation"
     st.dataframe(
-        view,
+        view.style.apply(
+            lambda _: [OUT_OF_SATURATION if row else "" for row in out],
+            subset=["Device", "Region", "Headroom [mV]"],
+        ).format("{:.4g}", subset=[head for head, _ in micro.values()]),
         hide_index=True,
         height="content",
         key=key,
         column_config={
             "Region": st.column_config.TextColumn(help=REGION_HELP),
-            **{head: st.column_config.NumberColumn(format="%.4g") for head, _ in micro.values()},
+            **{
+                head: st.column_config.NumberColumn(format="%.4g", help=POINT_HELP[head])
+                for head, _ in micro.values()
+            },
         },
         alt="Operating point of every transistor",
     )

@@ -7,15 +7,27 @@ import streamlit as st
 from core.errors import CrossfabError
 from core.figures.quantity import quantities
 from core.figures.schematic import WIDTHS, schematic
-from core.figures.sweep import sweep_chart, sweep_designs
+from core.figures.sweep import sweep_chart, sweep_designs, sweep_gaps
 from core.figures.tables import metric_rows
 from core.spice import Simulation, load_process, process_names
 from pages.shell import loaders, spice
+from pages.shell.metric_help import meanings_popover
 from pages.shell.selection import Selection, current
 from pages.shell.widgets import CHART, INK, empty_state, show_fault, theme
 
 DEFAULT_PAIR = ("sky130", "gf180mcu")
 STATE = "simulator_design"
+
+
+def letter(process: str) -> str:
+    """Return A or B, whichever colour a process has wherever it is drawn; else its name."""
+    return dict(zip(DEFAULT_PAIR, ("A", "B"), strict=True)).get(process, process)
+
+
+def title(process: str) -> str:
+    """Return the label of a process behind its letter: the legends of the plots have no more."""
+    label = load_process(process).label
+    return f"{letter(process)} · {label}" if letter(process) != process else label
 
 
 def conditions(names: list[str]) -> tuple[list[str], str, float, dict[str, float | None]]:
@@ -26,10 +38,10 @@ def conditions(names: list[str]) -> tuple[list[str], str, float, dict[str, float
             names,
             selection_mode="multi",
             default=[name for name in DEFAULT_PAIR if name in names],
-            format_func=lambda name: load_process(name).label,
+            format_func=title,
             key="simulator_processes",
             persist_state="session",
-            help="The first one is drawn in blue, the second in red",
+            help="A is drawn in blue, B in red; each with its nominal supply",
         )
         corner = st.segmented_control(
             "Corner",
@@ -83,7 +95,7 @@ def sizes_panel(selection: Selection) -> dict[str, float]:
 
 def verdict(found: Simulation, name: str) -> str:
     """Return one line: whether the design works in a process, and why not."""
-    label = load_process(name).label
+    label = title(name)
     if not found.failure:
         return f":green-badge[:material/check: works] **{label}** · {found.engine}"
     return f":orange-badge[:material/error: no working amplifier] **{label}** · {found.failure}"
@@ -93,27 +105,26 @@ def results(
     simulations: dict[str, Simulation], selection: Selection, sizes: dict[str, float]
 ) -> None:
     """Show metrics, responses, schematic and operating points of the simulated processes."""
-    names = list(simulations)
     for name, found in simulations.items():
         st.markdown(verdict(found, name))
-    values = {load_process(name).label: {**found.metrics} for name, found in simulations.items()}
+    values = {title(name): {**found.metrics} for name, found in simulations.items()}
     table = metric_rows(selection.circuit, values)
     currents = [spice.current_text(found) for found in simulations.values()]
     table.loc["Supply current"] = currents
-    st.dataframe(table, height="content", alt="Metrics of every process")
-    letters = dict(zip(names, ("A", "B", *names[2:]), strict=False))
-    spice.responses({letters[name]: found for name, found in simulations.items()}, "simulator")
+    st.dataframe(table, height="content", alt="Metrics in every process")
+    meanings_popover(selection.circuit, "simulator_meanings")
+    spice.responses({letter(name): found for name, found in simulations.items()}, "simulator")
     drawing = schematic(selection.circuit, sizes, colour=INK[theme()])
     if drawing:
         st.markdown("**Schematic** · W/L in um")
         st.image(drawing, width=WIDTHS[selection.circuit.id], alt="Schematic with its sizes")
     for name, found in simulations.items():
-        st.markdown(f"**Operating point, {load_process(name).label}**")
+        st.markdown(f"**Operating point**, {title(name)}")
         spice.operating_point(found, f"simulator_point_{name}")
     netlist = st.expander("Netlist", key="simulator_netlist", on_change="rerun")
     if netlist.open:
         for name, found in simulations.items():
-            netlist.markdown(f"**{load_process(name).label}**")
+            netlist.markdown(f"**{title(name)}**")
             netlist.code(found.netlist, language=None, height=300)
 
 
@@ -145,7 +156,7 @@ def sweep(
     designs = sweep_designs(selection.circuit, sizes, variable)
     tables = {}
     with st.spinner("Simulating"):
-        for letter, name in zip(("A", "B", *processes[2:]), processes, strict=False):
+        for name in processes:
             try:
                 metrics = spice.simulations(
                     selection.circuit.id, name, designs, corner, temperature, supplies[name]
@@ -153,13 +164,16 @@ def sweep(
             except CrossfabError as error:
                 show_fault(error, f"{load_process(name).label} cannot be simulated")
                 continue
-            tables[letter] = designs[[variable]].join(metrics)
+            tables[letter(name)] = designs[[variable]].join(metrics)
+    if not tables:
+        return
     st.plotly_chart(
-        sweep_chart(tables, selection.circuit, variable),
+        sweep_chart(tables, selection.circuit, variable, sizes[variable]),
         config=CHART,
         key="simulator_sweep_chart",
-        alt=f"Metrics over {shown[variable].label}",
+        alt=f"Metrics over {shown[variable].label}, one line a process",
     )
+    st.caption(f"Dotted: the design on the left. {sweep_gaps(tables, selection.circuit)}")
 
 
 @st.fragment

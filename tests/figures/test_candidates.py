@@ -120,7 +120,7 @@ def test_every_column_is_seen_in_some_view_and_none_twice_in_one():
     ]
     assert views["Cost and trust"][-3:] == [
         "Supply current [uA]",
-        "Gate area [um^2]",
+        "Gate area [um²]",
         "Distance",
     ]
     seen = [head for name in pictures.VIEWS[:-1] for head in views[name]]

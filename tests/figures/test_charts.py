@@ -6,15 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from core.circuits import load_circuit
+from core.circuits import Variable, load_circuit
 from core.figures import accuracy, relations, response, style, tables
 from core.figures.comparison import differing, side_by_side
 from core.figures.curves import epochs_table, loss_curves
 from core.figures.distribution import bin_edges, distribution
 from core.figures.learning_curve import learning_curve_chart
+from core.figures.metric_help import metric_meanings
+from core.figures.model_names import MODEL_NAMES, model_help, model_name
 from core.figures.quantity import quantities
+from core.figures.sensitivity import elasticity_map
 from core.figures.sign_off import bins_to_see
-from core.figures.sweep import sweep_designs
+from core.figures.sweep import sweep_chart, sweep_designs, sweep_gaps, sweep_values
 from core.saved_designs import SavedDesign
 
 CIRCUIT = load_circuit("5t_opamp")
@@ -186,6 +189,61 @@ def test_the_best_model_of_each_metric_is_found():
     assert tables.accuracy_table(evaluation, "rmse", CIRCUIT).loc["b", "UGF"] == "3 Hz"
 
 
+@pytest.mark.parametrize(
+    ("metric", "value", "text"),
+    [
+        ("ugf", 9e6, "9 (kHz)²"),
+        ("slewrate_pos", 4e10, "0.04 (V/us)²"),
+        ("phase_margin", 0.25, "0.25 (°)²"),
+        ("dc_gain", 4.0, "4 (V/V)²"),
+        ("ugf", 0.0, "0 (Hz)²"),
+    ],
+)
+def test_a_mean_square_error_has_the_square_of_a_unit_that_engineers_read(metric, value, text):
+    evaluation = {"models": {"align": {"metrics": {metric: {"mse": value}}}}}
+    table = tables.accuracy_table(evaluation, "mse", CIRCUIT)
+    assert table.loc["Aligned (A tuned on B)", SHOWN[metric].label] == text
+
+
+def test_mean_square_errors_of_a_metric_share_one_unit():
+    models = {
+        name: {"metrics": {"ugf": {"mse": mse}}}
+        for name, mse in (("ensemble", 4e4), ("align", 9e6), ("baseline", 2.5e9))
+    }
+    table = tables.accuracy_table({"models": models}, "mse", CIRCUIT)
+    assert table["UGF"].tolist() == ["0.04 (kHz)²", "9 (kHz)²", "2500 (kHz)²"]
+
+
+def test_intervals_of_a_model_have_their_coverage_and_width():
+    figures = {"coverage": 0.93, "median_relative_width": 0.012}
+    evaluation = {"models": {"ensemble": {"metrics": {"ugf": figures}}}}
+    table = tables.interval_table(evaluation, "ensemble", CIRCUIT)
+    assert table["UGF"].tolist() == ["93 %", "1.2 %"]
+
+
+def test_models_have_readable_names_and_their_raw_ones_in_the_help():
+    assert model_name("target_only") == "Target only (B alone)"
+    assert model_name("a_model_of_ones_own") == "a_model_of_ones_own"
+    assert "`dual_head`" in model_help(["dual_head"])
+    assert len(model_help(MODEL_NAMES).splitlines()) == len(MODEL_NAMES)
+
+
+def test_the_metrics_are_explained_with_their_testbench():
+    text = metric_meanings(CIRCUIT)
+    for metric in CIRCUIT.metrics:
+        assert f"**{metric.label}**" in text
+        assert metric.description in text
+    assert "1 pF at the output" in text
+    assert "CMRR at 1 MHz" in text
+    assert "60 % of VDD in sky130 and 80 % of VDD in gf180mcu" in text
+
+
+def test_what_rounds_to_nothing_has_no_sign():
+    table = pd.DataFrame([[-0.001, 0.5]])
+    figure = elasticity_map(table, ["UGF"], ["W1", "W2"], "light")
+    assert list(figure.data[1].text) == ["0.00", "+0.50"]
+
+
 def test_what_differs_between_saved_designs_is_marked():
     sizes = dict.fromkeys(CIRCUIT.variable_names, 1.0)
     one = SavedDesign("5t_opamp", sizes, "", {"ugf": 1e6}, {}, id=1)
@@ -201,10 +259,48 @@ def test_what_differs_between_saved_designs_is_marked():
 def test_a_sweep_moves_one_variable_over_its_grid():
     design = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
     designs = sweep_designs(CIRCUIT, design, "w1")
-    assert 10 < len(designs) <= 21
+    assert designs["w1"].tolist() == sweep_values(CIRCUIT.variable("w1")).tolist()
     assert designs["w1"].is_monotonic_increasing
     assert designs.drop(columns="w1").drop_duplicates().shape[0] == 1
     assert sweep_designs(CIRCUIT, design, "l1")["l1"].tolist() == [0.5, 1.0, 1.5, 2.0]
+
+
+def test_a_sweep_on_a_log_axis_has_even_steps_from_end_to_end():
+    fine = Variable("r", "R", "Ohm", 1.0, 10_000.0, 0.01, scale="log")
+    values = sweep_values(fine, 5)
+    assert values == pytest.approx([1.0, 10.0, 100.0, 1_000.0, 10_000.0])
+
+
+def test_a_sweep_on_a_linear_axis_has_even_steps_from_end_to_end():
+    values = sweep_values(Variable("c", "C", "F", 0.0, 10.0, 0.1), 5)
+    assert values == pytest.approx([0.0, 2.5, 5.0, 7.5, 10.0])
+
+
+@pytest.mark.parametrize("variable", CIRCUIT.variables, ids=lambda variable: variable.name)
+def test_a_sweep_stays_on_the_grid_and_has_both_its_ends(variable):
+    values = sweep_values(variable)
+    assert set(values) <= set(variable.grid)
+    assert [values[0], values[-1]] == [variable.grid[0], variable.grid[-1]]
+    assert (np.diff(values) > 0).all()
+    assert len(values) <= 21
+
+
+def test_a_sweep_draws_decibels_and_marks_the_design_itself():
+    table = pd.DataFrame(
+        {"w1": [1.0, 10.0], **{key: [10.0, 100.0] for key in CIRCUIT.metric_names}}
+    )
+    figure = sweep_chart({"A": table}, CIRCUIT, "w1", here=5.0)
+    gain = CIRCUIT.metric_names.index("dc_gain")
+    assert list(figure.data[gain].y) == [20.0, 40.0]
+    assert {shape.x0 for shape in figure.layout.shapes} == {5.0}
+    assert len(figure.layout.shapes) == len(CIRCUIT.metric_names)
+
+
+def test_points_of_a_sweep_without_a_working_amplifier_are_counted():
+    good = pd.DataFrame({key: [1.0, 1.0] for key in CIRCUIT.metric_names})
+    bad = good.assign(**{name: [np.nan, 1.0] for name in CIRCUIT.metric_names})
+    assert sweep_gaps({"A": good}, CIRCUIT) == ""
+    assert "1 of 2 points in B" in sweep_gaps({"A": good, "B": bad}, CIRCUIT)
 
 
 def test_a_narrow_distribution_far_from_its_bound_is_still_seen():

@@ -24,6 +24,8 @@ SHOWN = quantities(load_circuit("two_stage_opamp"))
         ("w1", 36.0, "36 um"),
         ("cc", 7e-13, "700 fF"),
         ("ibias", 1e-5, "10 uA"),
+        ("gate_area", 12.0, "12 um²"),
+        ("gate_area", 1234.0, "1230 um²"),
         ("ugf", np.nan, "–"),
         ("dc_gain", np.nan, "–"),
         ("dc_gain", -3.0, "–"),
@@ -35,6 +37,14 @@ def test_values_are_written_as_engineers_read_them(name, value, text):
 
 def test_a_ratio_is_written_in_decibels_and_as_a_ratio():
     assert SHOWN["cmrr"].both(1000.0) == "60.0 dB (1 kV/V)"
+    assert SHOWN["cmrr"].both(np.nan) == "–"
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_a_ratio_has_decibels_on_a_linear_and_on_a_logarithmic_axis(log):
+    axis = SHOWN["dc_gain"].axis(log=log)
+    assert axis["type"] == "linear"
+    assert axis["title"]["text"] == "DC gain [dB]"
 
 
 @pytest.mark.parametrize(
@@ -52,6 +62,10 @@ def test_a_ratio_is_written_in_decibels_and_as_a_ratio():
         ("phase_margin", "65°", 65.0),
         ("phase_margin", "65", 65.0),
         ("gate_area", "100", 100.0),
+        ("gate_area", "100 um^2", 100.0),
+        ("gate_area", "100 um²", 100.0),
+        ("gate_area", "100um2", 100.0),
+        ("gate_area", "1.2k", 1200.0),
     ],
 )
 def test_what_people_type_is_read_with_its_unit(name, text, value):

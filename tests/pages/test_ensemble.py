@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from core.circuits import load_circuit
+from core.figures.model_names import model_name
 from core.training.run_store import RunStore
 from tests.pages.conftest import texts
 
@@ -27,10 +31,25 @@ def test_a_damaged_checkpoint_is_named(workspace, open_page):
 def test_accuracy_lists_every_model_and_metric_as_evaluated(workspace, open_page):
     table = open_page(PAGE).dataframe[0].value
     evaluation = RunStore(workspace / "runs" / "tiny").read_json("evaluation.json")
-    assert list(table.index) == list(evaluation["models"])
+    assert list(table.index) == [model_name(name) for name in evaluation["models"]]
     assert list(table.columns) == ["Slew rate", "DC gain", "UGF", "Phase margin", "CMRR"]
     error = evaluation["models"]["align"]["metrics"]["ugf"]["median_relative_error"]
-    assert table.loc["align", "UGF"] == f"{100 * error:.3g} %"
+    assert table.loc["Aligned (A tuned on B)", "UGF"] == f"{100 * error:.3g} %"
+
+
+def test_every_head_that_names_a_metric_defines_it(workspace, open_page):
+    heads = json.loads(open_page(PAGE).dataframe[0].proto.columns)
+    for metric in load_circuit("5t_opamp").metrics:
+        assert heads[metric.label]["help"] == metric.description
+    assert "`gaussian_process`" in heads["_index"]["help"] or "`align`" in heads["_index"]["help"]
+
+
+def test_models_are_chosen_by_readable_names(workspace, open_page):
+    app = open_page(PAGE, ensemble_tab="Parity")
+    choice = app.get_by_key("ensemble_parity_model")
+    assert "Ensemble" in choice.options
+    assert "target_only" not in choice.options
+    assert "`align`" in choice.help
 
 
 @pytest.mark.parametrize("tab", ["Parity", "Calibration", "Fusion", "Worst designs", "Sensitivity"])

@@ -17,6 +17,8 @@ def test_both_processes_are_simulated_side_by_side(workspace, open_page):
     table = app.dataframe[0].value
     assert list(table.index)[-1] == "Supply current"
     assert table.shape == (6, 2)
+    assert [head[:4] for head in table.columns] == ["A · ", "B · "]
+    assert table.iloc[1].str.contains(r"^\d+\.\d dB \(.+V/V\)$").all()
     assert len(app.get("bidi_component")) == 2
 
 
@@ -44,6 +46,18 @@ def test_corner_and_temperature_change_the_result(workspace, open_page):
     app.number_input(key="simulator_temperature").set_value(125.0).run()
     assert not app.exception
     assert not app.dataframe[0].value.equals(before)
+
+
+def test_a_process_keeps_its_letter_when_the_other_is_not_chosen(workspace, open_page):
+    app = open_page(PAGE)
+    app.get_by_key("simulator_processes").set_value(["gf180mcu"]).run()
+    assert [head[:4] for head in app.dataframe[0].value.columns] == ["B · "]
+
+
+def test_it_says_on_request_what_the_metrics_mean(workspace, open_page):
+    app = open_page(PAGE, simulator_meanings=True)
+    for metric in load_circuit("5t_opamp").metrics:
+        assert metric.description in texts(app)
 
 
 def test_no_process_chosen_asks_for_one(workspace, open_page):
