@@ -11,6 +11,8 @@ import pandas as pd
 
 from core.figures import style
 
+_ROWS = {"train": "training"}
+
 
 def epochs_table(events: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     """Return the epoch events as a long table: stage, member, epoch, term, value.
@@ -29,6 +31,12 @@ def epochs_table(events: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["stage", "member", "epoch", "term", "value"])
 
 
+def term_name(term: str) -> str:
+    """Write a loss term for people: ``train_mse`` is ``training MSE``."""
+    rows, _, loss = term.partition("_")
+    return f"{_ROWS.get(rows, rows)} {loss if loss == 'loss' else loss.upper()}".strip()
+
+
 def loss_curves(table: pd.DataFrame, *, log: bool, by_run: bool, height: int = 300) -> alt.Chart:
     """Draw each loss term over the epochs: the mean of the members, one line a term and run.
 
@@ -39,6 +47,7 @@ def loss_curves(table: pd.DataFrame, *, log: bool, by_run: bool, height: int = 3
         height: of the chart in px.
     """
     mean = table.groupby(["run", "term", "epoch"], as_index=False)["value"].mean()
+    mean["term"] = mean["term"].map(term_name)
     if log:
         mean = mean[mean["value"] > 0]
     scale = alt.Scale(type="log" if log else "linear", zero=False, nice=True)

@@ -1,4 +1,4 @@
-"""What people call the models of a run; the command line knows them by their raw names."""
+"""What people call models and stages of a run; the command line knows their raw names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ MODEL_NAMES: Mapping[str, str] = {
     "target_only": "Target only (B alone)",
     "dual_head": "Dual head",
     "baseline": "Baseline (A alone)",
+    "mdn": "Mixture density",
 }
 _MEANINGS: Mapping[str, str] = {
     "ensemble": "the members fused; what the other pages use",
@@ -19,6 +20,7 @@ _MEANINGS: Mapping[str, str] = {
     "target_only": "the same network as the aligned one, from scratch on B",
     "dual_head": "one backbone, a head for each process",
     "baseline": "A's network as it is: the answer without any transfer",
+    "mdn": "the inverse network: proposes sizes for the specs of a design search",
 }
 
 

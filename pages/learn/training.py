@@ -13,7 +13,8 @@ import streamlit as st
 
 from core.config import PRESETS, STAGES, SettingDescription, TrainingConfig, describe, preset
 from core.errors import CrossfabError
-from core.figures.curves import epochs_table, loss_curves
+from core.figures.curves import epochs_table, loss_curves, term_name
+from core.figures.model_names import model_help, model_name
 from core.figures.runs import runs_table
 from core.training import jobs
 from core.training.archive import run_archive
@@ -32,6 +33,7 @@ from pages.shell.widgets import MOMENT, empty_state, faults_shown, show_fault
 
 POLL = 1.0  # s, while a run works
 IDLE_POLL = 4.0  # s, while none does: another process may start one
+LATEST = "Latest"  # the stage that a run is at
 SHOWN = "training_runs"  # key and URL parameter of the runs that are looked at
 STATES = {
     RunState.QUEUED: (":gray-badge[:material/hourglass: queued]", "waiting for its process"),
@@ -122,8 +124,10 @@ def launch_panel(selection: Selection) -> None:
         STAGES,
         selection_mode="multi",
         default=STAGES,
+        format_func=model_name,
         key="training_stages",
-        help="They build on each other: align and dual_head start from the baseline's backbone.",
+        help="They build on each other: what is aligned and the dual head start from the "
+        "baseline's backbone.\n\n" + model_help(STAGES),
     )
     overrides = overrides_form(preset(preset_name), preset_name)
     if overrides:
@@ -156,7 +160,7 @@ def stage_line(progress: Progress, active: bool) -> None:
     """Show the stages as a pipeline with their states."""
     parts = []
     for stage in progress.stages:
-        name = stage.name.replace("_", " ")
+        name = model_name(stage.name).partition(" (")[0]
         if stage.state == StageState.DONE:
             parts.append(f":green-badge[:material/check: {name} · {stage.seconds:.0f} s]")
         elif stage.state == StageState.WORKING:
@@ -170,7 +174,7 @@ def stage_line(progress: Progress, active: bool) -> None:
 
 def progress_bar(progress: Progress, status: RunStatus, usual: Mapping[str, float]) -> None:
     """Show how much is done, and how long the present stage and the whole run still take."""
-    text = "Starting" if progress.working is None else f"Stage {progress.working.name}"
+    text = "Starting" if progress.working is None else model_name(progress.working.name)
     if progress.seconds_left is not None:
         text += f" · about {duration(progress.seconds_left)} left in it"
     whole = whole_seconds_left(progress, usual, time.time())
@@ -241,14 +245,15 @@ def curves(stores: dict[str, RunStore], main: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         stage = st.segmented_control(
             "Stage",
-            ["latest", *stages],
-            default="latest",
+            [LATEST, *stages],
+            default=LATEST,
+            format_func=model_name,
             required=True,
             key="training_stage",
             label_visibility="collapsed",
         )
         log = st.toggle("Logarithmic", key="training_log")
-    if stage == "latest":
+    if stage == LATEST:
         stage = latest.iloc[-1] if len(latest) else stages[-1]
     part = table[table["stage"] == stage]
     terms = st.pills(
@@ -256,6 +261,7 @@ def curves(stores: dict[str, RunStore], main: str) -> None:
         sorted(part["term"].unique()),
         selection_mode="multi",
         default=sorted(part["term"].unique()),
+        format_func=term_name,
         key=f"training_terms_{stage}",
         label_visibility="collapsed",
     )
@@ -268,7 +274,7 @@ def curves(stores: dict[str, RunStore], main: str) -> None:
     st.altair_chart(
         loss_curves(part, log=log, by_run=len(stores) > 1),
         key="training_curves",
-        alt=f"Loss curves of stage {stage}",
+        alt=f"Loss curves, {model_name(stage)}",
     )
 
 

@@ -11,6 +11,7 @@ import streamlit as st
 
 from core.errors import CrossfabError, InputError
 from core.figures import candidates as pictures
+from core.figures.model_names import model_name
 from core.figures.quantity import quantities
 from core.figures.slider import reached_values
 from core.inverse import DesignResult, Specification, design, guide
@@ -236,7 +237,12 @@ def choose(selection: Selection, run: Path) -> Choices:
     names = process_names()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox(
-            "Model", models.names(run), key="design_model", bind="query-params", width=140
+            "Model",
+            models.names(run),
+            format_func=model_name,
+            key="design_model",
+            bind="query-params",
+            width=160,
         )
         process = st.selectbox(
             "Process B",

@@ -9,7 +9,7 @@ import pytest
 from core.circuits import Variable, load_circuit
 from core.figures import accuracy, relations, response, style, tables
 from core.figures.comparison import differing, side_by_side
-from core.figures.curves import epochs_table, loss_curves
+from core.figures.curves import epochs_table, loss_curves, term_name
 from core.figures.distribution import bin_edges, distribution
 from core.figures.learning_curve import learning_curve_chart
 from core.figures.metric_help import metric_meanings
@@ -242,6 +242,12 @@ def test_what_rounds_to_nothing_has_no_sign():
     table = pd.DataFrame([[-0.001, 0.5]])
     figure = elasticity_map(table, ["UGF"], ["W1", "W2"], "light")
     assert list(figure.data[1].text) == ["0.00", "+0.50"]
+
+
+def test_loss_terms_read_as_people_say_them():
+    assert term_name("train_loss") == "training loss"
+    assert term_name("validation_mse") == "validation MSE"
+    assert term_name("train_coral") == "training CORAL"
 
 
 def test_what_differs_between_saved_designs_is_marked():

@@ -61,7 +61,7 @@ def test_a_link_brings_its_specification(workspace, open_page):
 
 def test_a_link_brings_the_choices_above_the_table_and_the_tab(workspace, open_page):
     app = open_page("pages/start/overview.py")
-    app.query_params.update({"design_count": "20", "design_model": "align"})
+    app.query_params.update({"design_count": "20", "design_model": "Aligned (A tuned on B)"})
     app.query_params["design_tab"] = "Compare"
     app.switch_page(PAGE).run()
     assert len(app.dataframe[0].value) == 20

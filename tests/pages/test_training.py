@@ -52,7 +52,7 @@ def test_a_run_whose_process_is_gone_can_be_resumed(workspace, open_page):
 
 def test_stages_show_what_they_took(workspace, open_page):
     said = texts(open_page(PAGE))
-    for stage in ("baseline", "align", "target only", "dual head", "mdn", "ensemble"):
+    for stage in ("Baseline", "Aligned", "Target only", "Dual head", "Mixture density", "Ensemble"):
         assert f"check: {stage} ·" in said
 
 
