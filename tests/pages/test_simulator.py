@@ -6,6 +6,7 @@ import pytest
 
 from core.circuits import load_circuit
 from core.data import load_dataset
+from core.figures import style
 from pages.shell import spice
 from tests.pages.conftest import texts
 
@@ -58,6 +59,17 @@ def test_it_says_on_request_what_the_metrics_mean(workspace, open_page):
     app = open_page(PAGE, simulator_meanings=True)
     for metric in load_circuit("5t_opamp").metrics:
         assert metric.description in texts(app)
+
+
+@pytest.mark.ngspice
+def test_transistors_out_of_saturation_stand_out_in_the_operating_point(workspace, open_page):
+    app = open_page(PAGE)
+    assert style.FAIL not in app.dataframe[1].proto.arrow_data.styler.styles
+    app.get_by_key("simulator_corner").set_value("ss")
+    app.number_input(key="simulator_supply_sky130").set_value(0.9).run()
+    regions = app.dataframe[1].value["Region"]
+    assert (regions != "saturation").any()
+    assert style.FAIL in app.dataframe[1].proto.arrow_data.styler.styles
 
 
 def test_no_process_chosen_asks_for_one(workspace, open_page):
