@@ -14,6 +14,7 @@ COLOURS = {"A": style.A, "B": style.B}
 _POINTS = 150  # On a way as long as an axis, about 400 px.
 _FREQUENCY = Axis("Frequency", "Hz", prefixes=True, logarithmic=True)
 _GAIN = Axis("Gain", "dB")
+MOST_SPANS = 5.0  # of the fastest step in sight
 _PHASE = Axis("Phase", "°", steps=(15.0, 45.0, 90.0, 180.0))
 _TIME = Axis("Time", "s", prefixes=True)
 _VOLTAGE = Axis("Voltage", "V")
@@ -60,13 +61,21 @@ def unity_gain_frequency(sweep: pd.DataFrame) -> float:
 def step_response(steps: Mapping[str, pd.DataFrame], *, height: int = 370) -> PanelChart:
     """Return output and input (dashed) of the unity-gain buffer over time.
 
+    Beside a fast one a slow step, such as that of a circuit that never settles, is cut off: else
+    the fast one would be a stroke.
+
     Args:
         steps: by name, columns ``time`` in s, ``input`` in V, ``output`` in V.
         height: of the panel in px.
     """
+    ends = [step["time"].max() for step in steps.values() if len(step)]
+    seen = {
+        name: step[step["time"] <= MOST_SPANS * min(ends, default=0.0)]
+        for name, step in steps.items()
+    }
     lines = [
         _line(f"{name} {node}", step["time"], step[node], colour=_colour(name))
-        for name, step in steps.items()
+        for name, step in seen.items()
         for node in ("output", "input")
     ]
     return PanelChart("Step response", _TIME, [Panel(_VOLTAGE, lines, height)])

@@ -60,6 +60,7 @@ class Chart {
 
   draw() {
     this.width = this.root.clientWidth;
+    if (this.width <= LEFT + RIGHT) return; // Hidden; it is drawn once it has room.
     this.across = scale(this.seen, [LEFT, Math.max(this.width - RIGHT, LEFT + 1)], this.data.axis.logarithmic);
     this.data.panels.forEach((panel, i) => this.drawPanel(panel, this.views[i], i === this.views.length - 1));
     this.point(this.cursor);

@@ -26,6 +26,19 @@ def gain(page, base):
     return panel
 
 
+def test_a_chart_without_room_waits_for_it(page, gain):
+    said = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    place = page.locator(".st-key-simulator_bode .panel-chart")
+    place.evaluate("chart => { chart.style.width = '20px'; }")
+    expect(place).to_have_css("width", "20px")
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => setTimeout(done)))")
+    place.evaluate("chart => { chart.style.width = '300px'; }")
+    expect(gain.locator("svg").first).to_have_attribute("width", str(300 - LEFT - 10))
+    assert not [text for text in said if "negative" in text]
+
+
 def legend(page, number):
     return page.locator(".panel-legend").nth(number)
 

@@ -99,6 +99,18 @@ def test_a_step_response_shows_input_and_output_of_each_process():
     assert [name for name, line in lines.items() if line.dashed] == ["A input", "B input"]
 
 
+def test_beside_a_fast_step_a_slow_one_is_cut_off():
+    fast = pd.DataFrame({"time": [0.0, 1e-7], "input": [0.0, 1.0], "output": [0.0, 0.9]})
+    slow = pd.DataFrame({"time": [0.0, 2e-7, 1e-4], "input": [0.0] * 3, "output": [0.0] * 3})
+    lines = response.step_response({"A": fast, "B": slow}).panels[0].lines
+    assert {line.name: line.x[-1] for line in lines if not line.dashed} == {
+        "A output": 1e-7,
+        "B output": 2e-7,
+    }
+    alone = response.step_response({"B": slow}).panels[0].lines
+    assert alone[0].x[-1] == 1e-4
+
+
 def test_a_drawn_line_is_thin_and_keeps_its_edges_and_its_ends():
     time = np.linspace(0.0, 1.0, 20_000)
     output = np.where(
