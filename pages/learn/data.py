@@ -438,6 +438,7 @@ tabs = st.tabs(
     ],
     on_change="rerun",
     key="data_tab",
+    bind="query-params",
 )
 if tabs[5].open:
     with tabs[5]:

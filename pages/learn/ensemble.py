@@ -375,7 +375,7 @@ bodies = {
     "Sensitivity": lambda: sensitivity_tab(selection, held_out_or_stop(selection)),
     "More simulations": lambda: learning_curve_tab(selection.circuit, RunStore(run)),
 }
-tabs = st.tabs(list(bodies), on_change="rerun", key="ensemble_tab")
+tabs = st.tabs(list(bodies), on_change="rerun", key="ensemble_tab", bind="query-params")
 for tab, draw in zip(tabs, bodies.values(), strict=True):
     if tab.open:
         with tab:
