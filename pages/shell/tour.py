@@ -14,6 +14,11 @@ HOME = "pages/start/overview.py"
 STATE = "tour"  # number of the step from 1, in the session and in the URL
 DUE = "tour_due"  # a page that a pressed button leads to
 CIRCUIT = "5t_opamp"
+# The bar stays below the navigation while the page scrolls under it.
+IN_SIGHT = """<style>
+*:has(> .st-key-tour_bar) { position: sticky; top: 3.75rem; z-index: 90; }
+.st-key-tour_bar { background: rgba(20, 184, 166, 0.1); backdrop-filter: blur(14px); }
+</style>"""
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,7 @@ def bar() -> None:
         return
     st.query_params[STATE] = str(number)
     step = STEPS[number - 1]
+    st.html(IN_SIGHT)
     with st.container(border=True, key="tour_bar"):
         left, right = st.columns([4, 1], vertical_alignment="center")
         left.markdown(f":primary[**Tour {number} of {len(STEPS)} · {step.title}**]  \n{step.text}")

@@ -26,6 +26,9 @@ def test_the_tour_leads_through_four_pages_survives_a_reload_and_ends(page, base
         settled(page)
         if number < len(STEPS):
             press(page, "Next")
+    page.mouse.move(640, 600)
+    page.mouse.wheel(0, 900)
+    expect(page.get_by_text("Tour 4 of")).to_be_in_viewport()
     page.reload()
     expect(page.get_by_text("Tour 4 of")).to_be_visible()
     settled(page)
