@@ -134,7 +134,10 @@ def launch_panel(selection: Selection) -> None:
         st.caption("Changed: " + ", ".join(f"`{text}`" for text in overrides))
     able = selection.data.is_dir()
     if not able:
-        st.caption("There are no data to learn from yet: generate or upload a set on page Data.")
+        st.caption("There are no data to learn from yet.")
+        st.page_link(
+            "pages/learn/data.py", label="Generate or upload a set", icon=":material/arrow_forward:"
+        )
     if st.button(
         "Start training",
         type="primary",

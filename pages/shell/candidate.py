@@ -16,6 +16,7 @@ from core.figures.quantity import quantities
 from core.figures.schematic import WIDTHS, schematic
 from core.inverse import DesignResult, report
 from core.inverse.link import specification_to_text
+from core.saved_designs import SavedDesign
 from core.spice import Simulation, load_process, pdk_netlist
 from pages.shell import contribution, library_panel, models, spice
 from pages.shell.copy_button import copy_button
@@ -71,6 +72,23 @@ def confirmed(
         return None
 
 
+def as_saved(
+    result: DesignResult, number: int, process: str, simulated: Mapping[str, float] | None
+) -> SavedDesign:
+    """Return a candidate as the library keeps it; until then it is numbered as in the table."""
+    circuit, candidate = result.specification.circuit, result.candidates.iloc[number]
+    quantities = [*circuit.metric_names, "supply_current", "gate_area"]
+    return SavedDesign(
+        circuit.id,
+        {name: float(candidate[name]) for name in circuit.variable_names},
+        specification_to_text(result.specification),
+        {name: float(candidate[name]) for name in quantities},
+        {name: float(simulated[name]) for name in quantities} if simulated else {},
+        process,
+        id=number + 1,
+    )
+
+
 def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
     """Show one candidate: schematic, predicted and simulated values beside the specs."""
     circuit = result.specification.circuit
@@ -91,8 +109,7 @@ def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
         if found is not None:
             simulated = simulated_values(found, candidate, load_process(process).supply)
         downloads(result, number, process, simulated)
-        text = specification_to_text(result.specification)
-        library_panel.save_button(circuit, candidate, text, simulated or {}, process)
+        library_panel.save_button(as_saved(result, number, process, simulated))
         if found is not None:
             verified = verified_designs(circuit.id, process)
             contribution.add_button(circuit, run, process, verified)
@@ -132,17 +149,12 @@ def compare(result: DesignResult, process: str) -> None:
     if not numbers:
         st.caption("Pick the candidates to compare.")
         return
-    text = specification_to_text(result.specification)
     designs = []
     for number in numbers:
         candidate = result.candidates.iloc[number - 1]
         found = confirmed(result, candidate, process, False)
         simulated = found and simulated_values(found, candidate, load_process(process).supply)
-        designs.append(
-            library_panel.saved_design(
-                circuit, candidate, text, simulated or {}, process, number=number
-            )
-        )
+        designs.append(as_saved(result, number - 1, process, simulated))
     library_panel.compared(designs, circuit, "candidates_compared")
 
 

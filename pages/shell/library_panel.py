@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 
 import streamlit as st
 
@@ -17,13 +18,7 @@ from pages.shell.widgets import MOMENT
 MOST_COMPARED = 4
 
 
-def save_button(
-    circuit: Circuit,
-    candidate: Mapping[str, float],
-    specification: str,
-    simulated: Mapping[str, float],
-    process: str,
-) -> None:
+def save_button(design: SavedDesign) -> None:
     """Draw the button that keeps a candidate with a note."""
     popover = st.popover("Save", key="design_save_panel", on_change="rerun")
     if not popover.open:
@@ -31,32 +26,8 @@ def save_button(
     with popover:
         note = st.text_input("Note", key="design_note", placeholder="what it is for")
         if st.button("Keep in the library", key="design_save", type="primary"):
-            design = saved_design(circuit, candidate, specification, simulated, process, note)
-            number = DesignLibrary(places.LIBRARY).save(design)
+            number = DesignLibrary(places.LIBRARY).save(replace(design, note=note))
             st.toast(f"Kept as #{number}", icon=":material/bookmark_added:")
-
-
-def saved_design(
-    circuit: Circuit,
-    candidate: Mapping[str, float],
-    specification: str,
-    simulated: Mapping[str, float],
-    process: str,
-    note: str = "",
-    number: int = 0,
-) -> SavedDesign:
-    """Return a candidate as the library keeps it."""
-    quantities = [*circuit.metric_names, "supply_current", "gate_area"]
-    return SavedDesign(
-        circuit.id,
-        {name: float(candidate[name]) for name in circuit.variable_names},
-        specification,
-        {name: float(candidate[name]) for name in quantities},
-        {name: float(simulated[name]) for name in quantities if name in simulated},
-        process,
-        note,
-        id=number,
-    )
 
 
 def _readable(specification: str, circuit: Circuit) -> str:
