@@ -168,3 +168,44 @@ def test_a_link_to_a_run_that_is_gone_shows_another(workspace, open_page):
     app.switch_page(PAGE).run()
     assert not app.exception
     assert app.multiselect(key="training_runs").value == ["tiny"]
+
+
+@pytest.fixture
+def twin(workspace):
+    """A second run beside ``tiny``."""
+    return shutil.copytree(workspace / "runs" / "tiny", workspace / "runs" / "twin")
+
+
+def test_the_run_picked_at_the_top_is_shown(twin, open_page):
+    app = open_page(PAGE)
+    app.multiselect(key="training_runs").set_value(["tiny"]).run()
+    app.selectbox(key="run").set_value("tiny").run()
+    app.selectbox(key="run").set_value("twin").run()
+    assert app.multiselect(key="training_runs").value == ["twin"]
+
+
+def test_the_run_shown_becomes_that_of_all_pages(twin, open_page):
+    app = open_page(PAGE)
+    app.selectbox(key="run").set_value("tiny").run()
+    app.multiselect(key="training_runs").set_value(["twin"]).run()
+    app.button(key="training_use").click().run()
+    assert app.selectbox(key="run").value == "twin"
+    assert app.multiselect(key="training_runs").value == ["twin"]
+    assert not [button for button in app.button if button.key == "training_use"]
+
+
+def test_a_run_at_work_tells_how_long_all_of_it_takes(twin, open_page):
+    store = RunStore(twin)
+    store.set_status(RunState.RUNNING)
+    store.append({"kind": "stage", "stage": "align", "state": "started"})
+    app = open_page(PAGE, training_runs=["twin"])
+    assert "s left in all" in app.get("progress")[0].proto.text
+
+
+def test_values_that_a_logarithmic_axis_cannot_show_are_counted(workspace, open_page):
+    store = RunStore(workspace / "runs" / "tiny")
+    losses = {"train_nll": -1.0, "validation_nll": 1.0}
+    event = {"kind": "epoch", "stage": "mdn", "epoch": 1, "epochs": 1, "losses": losses}
+    store.append(event)
+    app = open_page(PAGE, training_stage="mdn", training_log=True)
+    assert "values at or below zero have no place" in texts(app)
