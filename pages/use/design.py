@@ -242,7 +242,7 @@ def choose(selection: Selection, run: Path) -> Choices:
             format_func=model_name,
             key="design_model",
             bind="query-params",
-            width=160,
+            width=155,
         )
         process = st.selectbox(
             "Process B",
@@ -251,11 +251,11 @@ def choose(selection: Selection, run: Path) -> Choices:
             key=f"design_process_{selection.run_name}",
             bind="query-params",
             placeholder="for SPICE",
-            width=150,
+            width=140,
             help="The data's own process; pick one where the data do not name theirs",
         )
         count = st.selectbox(
-            "Candidates", COUNTS, 1, key="design_count", bind="query-params", width=100
+            "Candidates", COUNTS, 1, key="design_count", bind="query-params", width=90
         )
         st.segmented_control(
             "Predicted to fail",
