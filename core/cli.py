@@ -364,7 +364,7 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
     "--at-most",
     "upper_bounds",
     multiple=True,
-    help="Bound on power (W), supply_current (A) or gate_area (um^2), as in power=120u.",
+    help="Bound on power (W), supply_current (A) or gate_area (um²), as in power=120u.",
 )
 @click.option("--minimize", "minimized", multiple=True, help="power, supply_current or gate_area.")
 @click.option(

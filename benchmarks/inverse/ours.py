@@ -39,6 +39,12 @@ class AlwaysWorking:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)
 
+    @property
+    def low_fidelity(self) -> AlwaysWorking | None:
+        """The same of the predictor of low fidelity."""
+        low = self.base.low_fidelity
+        return AlwaysWorking(low) if low else None
+
     def validity(self, designs: Tensor) -> Tensor:
         """One for each of n designs."""
         return torch.ones(len(designs))
@@ -53,6 +59,12 @@ class EquallySure:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.base, name)
+
+    @property
+    def low_fidelity(self) -> EquallySure | None:
+        """The same of the predictor of low fidelity."""
+        low = self.base.low_fidelity
+        return EquallySure(low, self.usual) if low else None
 
     def moments(self, designs: Tensor) -> tuple[Tensor, Tensor]:
         """The means, and the same standard deviation for each of n designs."""

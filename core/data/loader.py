@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from core.circuits import Circuit
+from core.circuits.operating_point import KEYS, QUANTITIES
 from core.data.quality import measured_metrics
 from core.data.reading import cell_faults, column_faults, numbers, read_text_table
 from core.data.tables import DataSet, DomainTable
@@ -22,6 +24,7 @@ FILES = {
     "target": ("target/target_design_features.csv", "target/target_targets.csv"),
 }
 OPTIONAL_TARGETS = ("supply_current", "failure")
+OPERATING_POINTS = "target/target_operating_points.csv"
 FEWEST_VALID = {"source": 20, "target": 10}
 _TOLERANCE = 1e-6  # Relative slack at the bounds, for values rounded to six digits.
 
@@ -60,6 +63,10 @@ def load_dataset(
         if table is not None:
             tables[domain] = table
             faults += _count_faults(domain, table)
+    if "target" in tables and (folder / OPERATING_POINTS).is_file():
+        points, found = _load_operating_points(folder, circuit, len(tables["target"]))
+        faults += found
+        tables["target"] = replace(tables["target"], operating_points=points)
     if faults:
         raise InputError(faults)
     train_rows, validation_rows = split_rows(len(tables["target"]), val_split, seed)
@@ -178,6 +185,39 @@ def _load_metrics(
     return metrics, current, failure, faults + number_faults
 
 
+def _load_operating_points(
+    folder: Path, circuit: Circuit, count: int
+) -> tuple[pd.DataFrame | None, list[str]]:
+    """Read what the simulator said of each transistor of B's designs, of which there are count."""
+    label = OPERATING_POINTS
+    table, faults = read_text_table(folder / label, label)
+    if table is None:
+        return None, faults
+    faults = column_faults(table, (*KEYS, *QUANTITIES), (), label)
+    if faults:
+        return None, faults
+    points, faults = numbers(table, ["row", *QUANTITIES], label)
+    names = table["device"].str.strip()
+    known = [device.name for device in circuit.devices]
+    faults += cell_faults(
+        label,
+        "device",
+        ~names.isin(known).to_numpy(),
+        lambda i: f'"{names.iloc[i]}": expected one of {", ".join(known)}',
+    )
+    row = points["row"].to_numpy()
+    faults += cell_faults(
+        label,
+        "row",
+        ~np.isin(row, np.arange(count)) & np.isfinite(row),
+        lambda i: f"{row[i]:g}: expected the position of a design, 0 to {count - 1}",
+    )
+    if faults:
+        return None, faults
+    points.insert(1, "device", names)
+    return points.astype({"row": int}), []
+
+
 def _domain_table(
     designs: pd.DataFrame,
     metrics: pd.DataFrame,
@@ -234,4 +274,6 @@ def _fingerprint(folder: Path, circuit: Circuit) -> str:
     for pair in FILES.values():
         for name in pair:
             digest.update((folder / name).read_bytes())
+    if (folder / OPERATING_POINTS).is_file():
+        digest.update((folder / OPERATING_POINTS).read_bytes())
     return digest.hexdigest()

@@ -21,6 +21,8 @@ class DomainTable:
         valid: n booleans: a working amplifier of which every metric was measured.
         reason: n texts: why a row is not valid; empty where it is.
         supply_current: n, in A; NaN where the data do not tell.
+        operating_points: a row a transistor of a design, as in ``operating_point_table``; None
+            where the data hold none.
     """
 
     designs: pd.DataFrame
@@ -28,6 +30,7 @@ class DomainTable:
     valid: np.ndarray
     reason: pd.Series
     supply_current: pd.Series
+    operating_points: pd.DataFrame | None = None
 
     def __len__(self) -> int:
         return len(self.designs)
@@ -45,7 +48,15 @@ class DomainTable:
             valid=self.valid[positions],
             reason=self.reason.iloc[positions].reset_index(drop=True),
             supply_current=self.supply_current.iloc[positions].reset_index(drop=True),
+            operating_points=self._operating_points_of(positions),
         )
+
+    def _operating_points_of(self, positions: np.ndarray) -> pd.DataFrame | None:
+        if self.operating_points is None:
+            return None
+        place = pd.DataFrame({"row": positions, "new": np.arange(len(positions))})
+        chosen = place.merge(self.operating_points, on="row").drop(columns="row")
+        return chosen.rename(columns={"new": "row"})
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from core.devices.amplifier import AmplifierModel
+from core.devices.fitting import fit_amplifier
 from core.ensemble.calibration import conformal_half_width, temperature_squared
+from core.ensemble.estimator import (
+    AmplifierEstimator,
+    save_amplifier,
+    target_surroundings,
+)
 from core.ensemble.fusion_fitting import (
     HeldOut,
     cross_fitted_fusion,
@@ -35,6 +43,9 @@ from core.models.stored import build
 from core.training.workspace import Workspace
 
 FUSED_KINDS = ("align", "target_only")
+UNSEEN_FOLD = 0  # of the cross-fitting; the amplifier's transistors are not fitted to it
+_EXACT = 1e-6  # Standard deviations; a smaller error counts as that.
+_ERROR_QUANTILES = (0.5, 0.9)  # a typical and a large error
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,8 @@ def fit_ensemble(work: Workspace) -> None:
         # The networks know better than the process where the circuit is hard, and their variance
         # costs nothing more.
         variance = next(iter(fitted.values())).variance
-        fitted[PROCESS] = HeldOut(process.held_out, variance, process.doubt)
+        wild = process.member.has_estimator
+        fitted[PROCESS] = HeldOut(process.held_out, variance, process.doubt, wild)
         learning = process.learning
     members = needed_members(y, fitted, weight)
     work.log(f"ensemble: {', '.join(fitted)} tried, {', '.join(members)} kept")
@@ -97,6 +109,8 @@ def fit_ensemble(work: Workspace) -> None:
         "fusion.temperature_squared": fusion.temperature_squared,
         "fusion.reach": fusion.reach,
     }
+    if fusion.far is not None:
+        tensors["fusion.far"] = fusion.far
     tensors |= _known_tensors(work)
     work.save(
         "ensemble", "ensemble", None, tensors, members=list(members), models=list(calibrations)
@@ -119,6 +133,23 @@ def calibrate(
     return Calibration(learning**2 * squared, half_width)
 
 
+def as_if_unseen(y: Tensor, held_out: Tensor, seen: Tensor) -> Tensor:
+    """Stretch the errors of rows whose operating points the amplifier was fitted to.
+
+    A process that left a row out still has its estimate, of transistors that did not: errors there
+    are too small by what the rows of the unseen fold tell, metric by metric, in their typical or in
+    their large errors, whichever grow more.
+
+    Args:
+        y: n x m; held_out: n x m, predicted; seen: n booleans.
+    """
+    error = y - held_out
+    sizes = torch.tensor(_ERROR_QUANTILES)
+    known, new = (torch.quantile(error[rows].abs(), sizes, dim=0) for rows in (seen, ~seen))
+    ratio = (new / known.clamp(min=_EXACT)).amax(0).clamp(min=1.0)
+    return torch.where(seen[:, None], y - error * ratio, held_out)
+
+
 def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
     circuit_id, held_out = work.dataset.circuit.id, {}
     for kind in NETWORK_KINDS:
@@ -129,7 +160,8 @@ def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
         if predicted is None:  # A's networks have seen no row of B at all.
             with torch.no_grad():
                 predicted = network_member(checkpoint)(work.target.x.cpu())
-        held_out[kind] = HeldOut(*(part.to(work.target.x.device) for part in predicted))
+        mu, variance = (part.to(work.target.x.device) for part in predicted)
+        held_out[kind] = HeldOut(mu, variance)
     return held_out
 
 
@@ -146,15 +178,47 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
     baseline = build(find_network(work.folder, circuit_id, "baseline"))
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
+    amplifier = _fit_amplifier(work)
     fitted = fit_process(
-        baseline, x[complete], y[complete], work.fold[complete], work.watcher.batch
+        baseline,
+        x[complete],
+        y[complete],
+        work.fold[complete],
+        work.watcher.batch,
+        amplifier and AmplifierEstimator(amplifier, work.dataset.circuit, work.transforms),
     )
     with torch.no_grad():  # The other rows were not fitted.
         mu, doubt = fitted.member(x)
-    mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
+    held_out = fitted.held_out
+    if amplifier is not None:
+        seen = work.fold[complete].cpu() != UNSEEN_FOLD
+        held_out = as_if_unseen(y[complete], held_out, seen)
+    mu[complete], doubt[complete] = held_out, fitted.doubt
     work.save(PROCESS, PROCESS, fitted.member)
     work.log(f"ensemble: errors with every row {fitted.learning:.2f} of those with a fold less")
     return replace(fitted, held_out=mu.to(work.device), doubt=doubt.to(work.device))
+
+
+def _fit_amplifier(work: Workspace) -> AmplifierModel | None:
+    """Learn B's transistors, write their checkpoint, and return the amplifier made of them."""
+    if not work.config.ensemble.operating_points:
+        return None
+    surroundings = target_surroundings(work.dataset)
+    if surroundings is None:
+        return None
+    work.log("ensemble: learning B's transistors from the operating points of its rows")
+    unseen = work.target.rows[(work.fold == UNSEEN_FOLD).cpu().numpy()]
+    rows = np.setdiff1d(np.arange(len(work.dataset.train)), unseen)
+    amplifier = fit_amplifier(
+        work.dataset.circuit,
+        surroundings,
+        work.dataset.train.rows(rows),
+        work.seed("amplifier"),
+        work.watcher.batch,
+    )
+    if amplifier is not None:
+        save_amplifier(work, amplifier)
+    return amplifier
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 _STEEPNESS = 4.0
+_NO_DOUBT = 1e-12  # keeps the logarithm and its gradient finite
 
 
 def metric_weights(mse: Tensor) -> Tensor:
@@ -61,7 +62,7 @@ def trust_in_process(doubt: Tensor, reach: Tensor) -> Tensor:
         doubt: n x m, its variance by its telling rows.
         reach: m, the variance at which it loses half its say.
     """
-    return torch.sigmoid(-0.5 * _STEEPNESS * (doubt / reach).log())
+    return torch.sigmoid(-0.5 * _STEEPNESS * (doubt / reach).clamp(min=_NO_DOUBT).log())
 
 
 @dataclass(frozen=True)
@@ -72,11 +73,14 @@ class Fusion:
         weights: k x m, per metric.
         temperature_squared: k x m: what makes each member's variance honest.
         reach: m: the doubt at which a Gaussian process, the last member, loses half its say.
+        far: m: as many standard deviations of the first member away from it, a Gaussian process
+            loses half its say too; None: it never does.
     """
 
     weights: Tensor
     temperature_squared: Tensor
     reach: Tensor
+    far: Tensor | None = None
 
     def combine(
         self, mu: Tensor, variance: Tensor, doubt: Tensor | None = None
@@ -86,8 +90,12 @@ class Fusion:
         Args:
             doubt: n x m, of the last member where that is a Gaussian process.
         """
+        calibrated = self._calibrated(variance)
         trust = None if doubt is None else trust_in_process(doubt, self.reach)
-        return fuse(mu, self._calibrated(variance), self.weights, trust)
+        if trust is not None and self.far is not None:
+            away = (mu[-1] - mu[0]).square() / calibrated[0]
+            trust = trust * trust_in_process(away, self.far.square())
+        return fuse(mu, calibrated, self.weights, trust)
 
     def process_share(self, variance: Tensor, doubt: Tensor | None) -> Tensor:
         """Mean share per metric (m) of the Gaussian process, given raw variances k x n x m."""

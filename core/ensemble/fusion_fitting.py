@@ -14,6 +14,7 @@ from core.ensemble.fusion import Fusion, metric_weights
 _STEPS = 10  # Metric-level weights are multiples of 1 / _STEPS.
 _FLOOR = 1e-8  # Squared errors below it count as exact, in standardised space.
 _REACHES = (3.0, 7.0)  # Standard deviations over the usual one where a process loses its say.
+_FAR = 4.0  # Standard deviations of a network that an estimate's process may well be away.
 _WORTH = 0.02  # A member stays if it takes 2 % off the balanced square error.
 
 
@@ -23,16 +24,18 @@ class HeldOut:
 
     Attributes:
         doubt: of a Gaussian process: how little it knows there.
+        wild: whether it learns the error of an estimate, which may break down anywhere.
     """
 
     mu: Tensor
     variance: Tensor
     doubt: Tensor | None = None
+    wild: bool = False
 
     def rows(self, which: Tensor) -> HeldOut:
         """Return the predictions of some rows."""
         doubt = None if self.doubt is None else self.doubt[which]
-        return HeldOut(self.mu[which], self.variance[which], doubt)
+        return HeldOut(self.mu[which], self.variance[which], doubt, self.wild)
 
 
 def balanced_error(y: Tensor, mu: Tensor, weight: Tensor) -> Tensor:
@@ -57,14 +60,18 @@ def fit_fusion(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> Fusion
         members: a Gaussian process comes last.
     """
     mu, variance, doubt = stacked(members)
+    held = list(members.values())
+    first = temperature_squared(y, mu[0], variance[0], weight)
+    near = [_near(h, mu[0], first * variance[0]) * _trusted(h.doubt, weight) for h in held]
     squared = torch.stack(
         [
-            temperature_squared(y, held.mu, held.variance, weight * _trusted(held.doubt, weight))
-            for held in members.values()
+            temperature_squared(y, h.mu, h.variance, weight * own)
+            for h, own in zip(held, near, strict=True)
         ]
     )
     mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
-    start = Fusion(metric_weights(mse), squared, torch.ones_like(y[0]))
+    far = torch.full_like(y[0], _FAR) if any(h.wild for h in held) else None
+    start = Fusion(metric_weights(mse), squared, torch.ones_like(y[0]), far)
     weights = [start.weights, *(w.to(mu)[:, None].expand_as(squared) for w in _grid(len(mu)))]
     candidates = [
         replace(start, weights=w, reach=reach) for w in weights for reach in _reaches(doubt, weight)
@@ -99,6 +106,13 @@ def _trusted(doubt: Tensor | None, weight: Tensor) -> Tensor:
     if doubt is None:
         return torch.ones_like(weight)
     return (doubt <= _reaches(doubt, weight)[-1]).to(weight)
+
+
+def _near(held: HeldOut, mu: Tensor, variance: Tensor) -> Tensor:
+    """1 where a member is not far from what another says (mu, honest variance), n x m."""
+    if not held.wild:
+        return torch.ones_like(mu)
+    return ((held.mu - mu).square() <= _FAR**2 * variance).to(mu)
 
 
 def stacked(members: dict[str, HeldOut]) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -24,6 +24,7 @@ from core.circuits import Circuit
 from core.config import MODELS
 from core.data import DomainTable
 from core.data.transforms import Transforms
+from core.ensemble.estimator import AmplifierEstimator, has_amplifier, load_amplifier
 from core.ensemble.fusion import Fusion
 from core.ensemble.members import PROCESS, find_network, network_member
 from core.ensemble.process_member import ProcessMember
@@ -73,6 +74,8 @@ class Predictor:
         circuit: what it predicts.
         model_name: one of ``MODELS``.
         half_width: m; the 90 % interval is mu +- half_width * sigma in transformed space.
+        low_fidelity: a quicker predictor whose gradients are cheap, for a search to follow before
+            this one has the last word; None where this one is as quick.
     """
 
     def __init__(
@@ -85,9 +88,10 @@ class Predictor:
         half_width: Tensor,
         bounds: tuple[Tensor, Tensor],
         known: DomainTable,
+        low_fidelity: Predictor | None = None,
     ) -> None:
         self.circuit, self.model_name, self.transforms = circuit, model_name, transforms
-        self.half_width = half_width
+        self.half_width, self.low_fidelity = half_width, low_fidelity
         self._standardised, self._validity = standardised, validity
         self._bounds, self._known = bounds, known
 
@@ -179,6 +183,9 @@ def load_predictor(run_folder: str | Path, model: str = "ensemble") -> Predictor
     """
     if model not in MODELS:
         raise InputError(f'Unknown model: "{model}".{suggest(model, MODELS)}')
+    # A search asks for a few hundred designs at a time: threads inside operations gain nothing, and
+    # where another process works too they wait for each other, fifty times longer than they work.
+    torch.set_num_threads(1)
     folder = Path(run_folder)
     circuit, ensemble = _open(folder)
     if model not in ensemble.metadata["models"]:
@@ -216,7 +223,19 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
         half_width=ensemble.tensors[f"half_width.{model}"],
         bounds=(ensemble.tensors["range.low"], ensemble.tensors["range.high"]),
         known=_known(circuit, tensors_of(ensemble, "known")),
+        low_fidelity=_low_fidelity(folder, circuit, ensemble, model),
     )
+
+
+def _low_fidelity(
+    folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str
+) -> Predictor | None:
+    """The ensemble's first member, where the model asks the amplifier's nodal equations."""
+    members = ensemble.metadata["members"]
+    asks = PROCESS if model == PROCESS else members[-1] if model == "ensemble" else ""
+    if asks != PROCESS or not has_amplifier(folder, circuit):
+        return None
+    return _assemble(folder, circuit, ensemble, members[0])
 
 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
@@ -268,8 +287,12 @@ def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> ProcessMem
     stored = load_checkpoint(folder, f"{circuit.id}_{PROCESS}", circuit.id, PROCESS)
     tensors = tensors_of(_matching(stored, ensemble), "model")
     n, q = tensors["inputs"].shape
+    amplifier = load_amplifier(folder, circuit, lambda found: _matching(found, ensemble))
+    transforms = Transforms.from_dict(ensemble.metadata["transforms"])
+    estimator = amplifier and AmplifierEstimator(amplifier, circuit, transforms)
     with torch.random.fork_rng():
-        member = ProcessMember(baseline, n, q, *tensors["white"].shape[:2])
+        m, c = tensors["white"].shape[:2]
+        member = ProcessMember(baseline, n, q, m, c, estimator)
     fill(member, Checkpoint(stored.path, tensors, stored.metadata))
     return member.eval()
 

@@ -174,7 +174,7 @@ class Explorer:
             pushes.append(push.expand(len(rows), count))
         fine = ~self.space.coarse
         unit, _ = solve(
-            self.bench.forward,
+            self.bench.slopes,
             self.space,
             self.bench.region,
             problem,

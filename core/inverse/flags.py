@@ -42,7 +42,7 @@ def specification_from_flags(
         pm_band: ``lo:hi`` of the phase margin, in degrees.
         weights: m weights by commas; default 1 each.
         bands: further bands, ``METRIC=lo:hi`` in SI units.
-        upper_bounds: ``QUANTITY=value`` for power (W), supply_current (A) or gate_area (um^2).
+        upper_bounds: ``QUANTITY=value`` for power (W), supply_current (A) or gate_area (um²).
         minimized: such quantities to make as small as possible.
         limits: ``VARIABLE=value`` or ``VARIABLE=lo:hi``, W and L in um, the rest in SI units.
         ties: ``VARIABLE=OTHER`` or ``VARIABLE=ratio*OTHER``.

@@ -48,6 +48,10 @@ class Predictor(Protocol):
     def half_width(self) -> Tensor:
         """Factors (m) on sigma of the 90 % interval."""
 
+    @property
+    def low_fidelity(self) -> Predictor | None:
+        """A quicker predictor whose gradients are cheap; None where this one is as quick."""
+
     def moments(self, designs: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and sigma (n x m each, model space) of designs (n x d, physical)."""
 

@@ -28,6 +28,8 @@ SIGMA_FLOOR = 0.01
 BOUNDARY_WEIGHT = 30.0
 # An exact Jacobian every so many steps; secants in between.
 REFRESH = 6
+# A step that no row's loss falls by more than this share is the last.
+TOLERANCE = 1e-3
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ def solve(
     movable: Tensor,
     iterations: int,
     stretch: Stretch | None = None,
-    tolerance: float = 1e-3,
+    tolerance: float = TOLERANCE,
 ) -> tuple[Tensor, Linearised]:
     """Improve starts (n x p unit coordinates) by damped Gauss-Newton steps inside the box.
 
@@ -155,29 +157,69 @@ def solve(
     Returns:
         Unit coordinates (n x p) and the linearisation there.
     """
-    unit, damping = start.clone(), torch.full((len(start),), 1e-2, dtype=torch.float64)
-    at = linearise(forward, space, region, unit)
-    here = residuals(problem, at.outcome, at.excess, stretch)
-    for iteration in range(1, iterations + 1):
-        steps = jacobian(problem, at, here) * movable
-        trial = damped_step(unit, steps, here.value, damping)
-        if iteration % REFRESH:
-            there = at.moved(forward, space, region, trial, trial - unit)
-        else:
-            there = linearise(forward, space, region, trial)
-        found = residuals(problem, there.outcome, there.excess, stretch)
-        better = found.loss < here.loss
-        gain = torch.where(better, here.loss - found.loss, 0.0) / here.loss.clamp_min(1e-9)
-        unit = torch.where(better[:, None], trial, unit)
-        here = found.where(better, here)
-        # A rejected step still tells the slope along it.
-        at = there.where(
-            better, replace(at, slopes=there.slopes if iteration % REFRESH else at.slopes)
-        )
-        damping = torch.where(better, damping / 4.0, damping * 6.0).clamp(1e-6, 1e6)
-        if float(gain.max()) < tolerance and bool((better | (damping > 1e3)).all()):
-            break
-    return unit, at
+    at = linearise(forward, space, region, start)
+    descent = _Descent(forward, space, region, problem, movable, stretch, tolerance)
+    return descent.run(start, at, iterations, refresh=True)
+
+
+def follow(
+    forward: Forward,
+    space: DesignSpace,
+    region: KnownRegion,
+    problem: Problem,
+    start: Tensor,
+    near: Linearised,
+    movable: Tensor,
+    iterations: int,
+) -> tuple[Tensor, Linearised]:
+    """Improve starts (n x p) by the outcomes of a forward model and the slopes of a like one.
+
+    The first Jacobian is that of `near`, a linearisation of the other model at the starts; from
+    then on secants keep it current. No derivative of the forward model is taken.
+    """
+    with torch.no_grad():
+        outcome = forward(space.designs(start))
+    descent = _Descent(forward, space, region, problem, movable, None, TOLERANCE)
+    return descent.run(start, replace(near, outcome=outcome), iterations, refresh=False)
+
+
+@dataclass(frozen=True)
+class _Descent:
+    """A forward model, a problem, and how far to go."""
+
+    forward: Forward
+    space: DesignSpace
+    region: KnownRegion
+    problem: Problem
+    movable: Tensor
+    stretch: Stretch | None
+    tolerance: float
+
+    def run(
+        self, unit: Tensor, at: Linearised, iterations: int, *, refresh: bool
+    ) -> tuple[Tensor, Linearised]:
+        """Take steps from unit coordinates (n x p), with or without fresh exact Jacobians."""
+        damping = torch.full((len(unit),), 1e-2, dtype=torch.float64)
+        here = residuals(self.problem, at.outcome, at.excess, self.stretch)
+        for iteration in range(1, iterations + 1):
+            steps = jacobian(self.problem, at, here) * self.movable
+            trial = damped_step(unit, steps, here.value, damping)
+            secant = bool(iteration % REFRESH) or not refresh
+            if secant:
+                there = at.moved(self.forward, self.space, self.region, trial, trial - unit)
+            else:
+                there = linearise(self.forward, self.space, self.region, trial)
+            found = residuals(self.problem, there.outcome, there.excess, self.stretch)
+            better = found.loss < here.loss
+            gain = torch.where(better, here.loss - found.loss, 0.0) / here.loss.clamp_min(1e-9)
+            unit = torch.where(better[:, None], trial, unit)
+            here = found.where(better, here)
+            # A rejected step still tells the slope along it.
+            at = there.where(better, replace(at, slopes=there.slopes if secant else at.slopes))
+            damping = torch.where(better, damping / 4.0, damping * 6.0).clamp(1e-6, 1e6)
+            if float(gain.max()) < self.tolerance and bool((better | (damping > 1e3)).all()):
+                break
+        return unit, at
 
 
 def damped_step(unit: Tensor, steps: Tensor, value: Tensor, damping: Tensor) -> Tensor:

@@ -42,6 +42,7 @@ def repair(
     region: KnownRegion,
     problem: Problem,
     index: Tensor,
+    outcome: Outcome,
     at: Linearised,
     rounds: int,
 ) -> tuple[Tensor, Outcome]:
@@ -53,13 +54,13 @@ def repair(
         region: what the model knows; moves out of it are not taken.
         problem: what is wanted.
         index: n x p grid indices.
+        outcome: there.
         at: linearisation near them, which ranks the moves.
         rounds: most rounds.
 
     Returns:
         Every grid design that was judged (k x p indices), and its outcome.
     """
-    outcome = evaluate(forward, space.designs(space.unit_of(index)))
     pool = [(index, outcome)]
     moves = _pair_moves(space)[None].expand(len(index), -1, -1)
     for _ in range(rounds):

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from core.inverse.coarse_moves import best_of_combinations, coarse_moves
 from core.inverse.forward import Outcome, join
-from core.inverse.gauss_newton import solve
+from core.inverse.gauss_newton import follow, solve
 from core.inverse.grid_search import repair, round_to_grid
 from core.inverse.library import Library, evaluate
 from core.inverse.linearisation import Linearised, join_linearised
@@ -44,6 +44,7 @@ class SearchSettings:
         iterations: most Gauss-Newton steps.
         generations: most rounds of solving again one coarse step away from what was found.
         repair_rounds: most rounds of the search on the grid.
+        refined: most steps of the forward model itself, where one of low fidelity went before.
     """
 
     starts: int = 24
@@ -51,6 +52,7 @@ class SearchSettings:
     iterations: int = 10
     generations: int = 3
     repair_rounds: int = 3
+    refined: int = 3
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,10 @@ def _search_once(question: Question, extra: Tensor, settings: SearchSettings) ->
     flat = corners.reshape(-1, space.dimension)
     rounded = evaluate(bench.forward, space.designs(space.unit_of(flat)))
     best = problem.merit(rounded).view(corners.shape[:2]).argmax(1)
-    centre = corners[torch.arange(len(corners)), best]
+    rows = torch.arange(len(corners))
+    centre, there = corners[rows, best], rounded.rows(rows * corners.shape[1] + best)
     repaired, repaired_outcome = repair(
-        bench.forward, space, bench.region, problem, centre, at, settings.repair_rounds
+        bench.forward, space, bench.region, problem, centre, there, at, settings.repair_rounds
     )
     everything = join([repaired_outcome, rounded, outcome])
     return Pool(
@@ -187,7 +190,7 @@ def _solutions(
     def solved(start: Tensor, iterations: int) -> tuple[Tensor, Linearised]:
         movable = fine if bool(fine.any()) else ~fine
         return solve(
-            bench.forward,
+            bench.slopes,
             space,
             bench.region,
             problem,
@@ -207,7 +210,11 @@ def _solutions(
         unit, at = torch.cat([unit, there]), join_linearised([at, at_there])
         best = best_of_combinations(space, problem, unit, at, settings.starts)
         unit, at = unit[best], at.rows(best)
-    return unit, at
+    if bench.low_fidelity is None:
+        return unit, at
+    # What one of low fidelity has found, the forward model itself improves; its slopes will do.
+    movable = fine if bool(fine.any()) else ~fine
+    return follow(bench.forward, space, bench.region, problem, unit, at, movable, settings.refined)
 
 
 def search_reference(
@@ -220,7 +227,7 @@ def search_reference(
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:spare]
     begin = torch.cat([extra[: settings.starts], rows[order]])
     unit = solve_reference(
-        bench.forward, space, bench.region, problem, space.unit_of(begin), settings
+        bench.slopes, space, bench.region, problem, space.unit_of(begin), settings
     )
     index = space.snap(unit)
     outcome = evaluate(bench.forward, space.designs(space.unit_of(index)))

@@ -39,6 +39,7 @@ class Workbench:
         scale: q standard deviations of the measured quantities, model space.
         spacing: median distance of known designs to their nearest neighbour, in features.
         seed: of the screening points.
+        low_fidelity: a quicker forward model whose gradients the solvers follow first, or None.
     """
 
     forward: Forward
@@ -50,6 +51,12 @@ class Workbench:
     scale: Tensor
     spacing: float
     seed: int
+    low_fidelity: Forward | None = None
+
+    @property
+    def slopes(self) -> Forward:
+        """The forward model to differentiate."""
+        return self.low_fidelity or self.forward
 
     def library_for(self, specification: Specification, space: DesignSpace) -> Library:
         """The library, or a new smaller one where limits or ties restrict the space."""
@@ -148,7 +155,13 @@ def prepare(predictor: Predictor, *, seed: int = 0, size: int = LIBRARY_SIZE) ->
     features = (features - features.mean(0)) / features.std(0).clamp_min(1e-9)
     gaps = torch.cdist(features, features).fill_diagonal_(torch.inf).min(1).values
     # The first batched backward pass of a process imports for a second; not in the first search.
-    linearise(forward, space, region, torch.full((1, space.dimension), 0.5, dtype=torch.float64))
+    low_fidelity = ForwardModel(predictor.low_fidelity, supply) if predictor.low_fidelity else None
+    linearise(
+        low_fidelity or forward,
+        space,
+        region,
+        torch.full((1, space.dimension), 0.5, dtype=torch.float64),
+    )
     return Workbench(
         forward=forward,
         region=region,
@@ -159,6 +172,7 @@ def prepare(predictor: Predictor, *, seed: int = 0, size: int = LIBRARY_SIZE) ->
         scale=_spread(measured, library.outcome),
         spacing=float(gaps[gaps > 0].median()) if bool((gaps > 0).any()) else 1.0,
         seed=seed,
+        low_fidelity=low_fidelity,
     )
 
 

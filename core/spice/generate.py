@@ -21,6 +21,7 @@ FILES = {
     "source": ("pretrain_design_features.csv", "pretrain_targets.csv"),
     "target": ("target_design_features.csv", "target_targets.csv"),
 }
+OPERATING_POINTS = "target_operating_points.csv"
 _DIGITS = "%.6g"
 
 
@@ -97,6 +98,9 @@ def _write_domain(
     (folder / domain).mkdir()
     designs.to_csv(folder / domain / design_file, index=False, float_format="%.12g")
     targets.to_csv(folder / domain / target_file, index=False, float_format=_DIGITS)
+    if domain == "target" and table.operating_points is not None:
+        path = folder / domain / OPERATING_POINTS
+        table.operating_points.to_csv(path, index=False, float_format=_DIGITS)
 
 
 def _description(

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from core.circuits import Circuit
+from core.circuits.operating_point import operating_point_table
 from core.spice import gate
 from core.spice.checks import check_designs, make_conditions
 from core.spice.engines.registry import borrow_engine, choose_engine
@@ -20,6 +21,7 @@ from core.spice.process import Process
 from core.spice.testbench import Evaluation, evaluate
 
 Progress = Callable[[int, int], None]
+_SHOWN = ("id", "gm", "gds", "vth", "vgs", "vds", "vdsat", "headroom")
 _CHUNK = 25  # designs a task: half a second of work, so that progress moves and cores stay busy
 
 UNCHECKED = {
@@ -39,6 +41,7 @@ class SimulationTable:
         failure: why a design is no valid amplifier, reasons joined by "; "; "" for a valid one.
         engine: name of the engine that measured.
         unchecked: what that engine could not check, or "".
+        operating_points: as in ``operating_point_table``; None where the engine reports none.
     """
 
     metrics: pd.DataFrame
@@ -46,6 +49,7 @@ class SimulationTable:
     failure: pd.Series
     engine: str
     unchecked: str = ""
+    operating_points: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -143,7 +147,7 @@ def simulate_one(
 
 
 Job = tuple[Mapping[str, float], Shifts | None]
-_Row = tuple[list[float], float, str]
+_Row = tuple[list[float], float, str, dict[str, dict[str, float]]]
 
 
 def run_jobs(
@@ -178,12 +182,14 @@ def _simulate_chunk(
         for design, shifts in todo:
             found = evaluate(simulator, circuit, conditions, design, shifts)
             metrics = [found.metrics[name] for name in circuit.metric_names]
-            results.append((metrics, found.supply_current, "; ".join(found.reasons)))
+            reasons = "; ".join(found.reasons)
+            results.append((metrics, found.supply_current, reasons, found.devices))
     return results
 
 
 def _table(circuit: Circuit, index: pd.Index, results: list[_Row], engine: str) -> SimulationTable:
     metrics = np.array([row[0] for row in results]).reshape(len(results), len(circuit.metrics))
+    devices = [row[3] for row in results]
     return SimulationTable(
         metrics=pd.DataFrame(metrics, index=index, columns=circuit.metric_names),
         supply_current=pd.Series(
@@ -192,13 +198,14 @@ def _table(circuit: Circuit, index: pd.Index, results: list[_Row], engine: str) 
         failure=pd.Series([row[2] for row in results], index=index, name="failure", dtype=str),
         engine=engine,
         unchecked=UNCHECKED[engine],
+        operating_points=operating_point_table(devices) if any(devices) else None,
     )
 
 
 def _operating_point(found: Evaluation) -> pd.DataFrame | None:
     if not found.devices:
         return None
-    table = pd.DataFrame.from_dict(found.devices, orient="index")
+    table = pd.DataFrame.from_dict(found.devices, orient="index")[list(_SHOWN)]
     table.insert(0, "region", [gate.region(*row) for row in table[["vds", "vdsat"]].to_numpy()])
     table["gm_over_id"] = table["gm"] / table["id"].where(table["id"] > 0, math.nan)
     return table.rename_axis("device").reset_index()

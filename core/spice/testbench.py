@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from core.circuits import Circuit
+from core.circuits.operating_point import QUANTITIES
 from core.spice import gate
 from core.spice.engines.worker import Analysis, Engine, EngineFailureError, Vectors
 from core.spice.measurements import (
@@ -29,7 +30,7 @@ from core.spice.netlist import (
 )
 
 SWEEP = (20.0, 1e-3, 1e10)  # points a decade, Hz, Hz
-_PARAMETERS = ("id", "gm", "gds", "vth", "vgs", "vds", "vdsat")
+_PARAMETERS = (*QUANTITIES, "vth", "vdsat")
 _GROUND = "0"
 _STEPS = 250  # smallest number of time steps of a transient
 

@@ -11,6 +11,7 @@ import pytest
 from sklearn.model_selection import train_test_split
 
 from core.circuits import load_circuit
+from core.circuits.operating_point import KEYS, QUANTITIES
 from core.data import load_dataset, read_designs, split_rows
 from core.errors import InputError
 from tests.synthetic import FILES, write_dataset
@@ -236,3 +237,51 @@ def test_the_foreign_data_load_for_both_circuits(foreign_folder, circuit_id):
     dataset = load_dataset(foreign_folder / circuit_id, load_circuit(circuit_id))
     assert len(dataset.source) == 10_000
     assert 0 < dataset.source.valid.sum() < 10_000
+
+
+POINTS = "target/target_operating_points.csv"
+
+
+def write_points(folder: Path, rows: range) -> None:
+    names = [device.name for device in CIRCUIT.devices]
+    table = pd.DataFrame([(row, name) for row in rows for name in names], columns=list(KEYS))
+    table.assign(**dict.fromkeys(QUANTITIES, 1e-6)).to_csv(folder / POINTS, index=False)
+
+
+def test_operating_points_come_along_and_follow_their_designs(folder):
+    assert load_dataset(folder, CIRCUIT).target.operating_points is None
+    plain = load_dataset(folder, CIRCUIT).fingerprint
+    write_points(folder, range(120))
+    dataset = load_dataset(folder, CIRCUIT)
+    assert dataset.fingerprint != plain
+    points = dataset.train.operating_points
+    assert sorted(points["row"].unique()) == list(range(96))
+    assert len(points) == 96 * len(CIRCUIT.devices)
+
+
+def test_operating_points_may_tell_of_some_designs_only(folder):
+    write_points(folder, range(10))
+    dataset = load_dataset(folder, CIRCUIT)
+    rows = dataset.train.operating_points["row"].unique()
+    assert sorted(dataset.train_rows[rows]) == [i for i in range(10) if i in dataset.train_rows]
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "expected"),
+    [
+        ("row", "500", "expected the position of a design, 0 to 119"),
+        ("device", "M99", "expected one of M1, M2"),
+        ("gm", "much", '"much" where a number belongs'),
+    ],
+)
+def test_a_wrong_cell_of_the_operating_points_is_named(folder, column, text, expected):
+    write_points(folder, range(120))
+    set_cell(folder, POINTS, 3, column, text)
+    assert expected in faults(folder)
+    assert f'column "{column}", row 3' in faults(folder)
+
+
+def test_a_missing_column_of_the_operating_points_is_named(folder):
+    write_points(folder, range(120))
+    edit(folder, POINTS, lambda table: table.drop(columns="gds"))
+    assert f'{POINTS}: column "gds" is missing' in faults(folder)

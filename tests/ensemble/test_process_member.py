@@ -90,3 +90,29 @@ def test_the_first_telling_row_is_the_least_certain_and_none_comes_twice(fitted)
     rows = telling_rows(inputs, h)
     assert torch.equal(rows[:, 0], prior_variance(inputs, h).argmax(dim=1))
     assert all(len(set(row)) == ROWS // 2 for row in rows.tolist())
+
+
+def test_an_estimate_leaves_only_its_error_to_be_learned(baseline, rows, fitted):
+    x, y, fold = rows
+
+    def estimator(x: torch.Tensor) -> torch.Tensor:
+        return torch.stack([torch.sin(x[:, 0]), 0.3 * x[:, 2].square()], dim=1).double()
+
+    told = fit_process(baseline, x, y, fold, estimator=estimator)
+    plain, better = ((f.held_out - y).abs().median() for f in (fitted, told))
+    assert better < 0.3 * plain
+    torch.testing.assert_close(told.member(x)[0], y, atol=0.05, rtol=0)
+
+
+def test_a_few_wild_errors_of_an_estimate_do_not_spoil_the_rest(baseline, rows):
+    x, y, fold = rows
+    wild = y.clone()
+    wild[::16] += 5.0
+
+    told = fit_process(baseline, x, wild, fold, estimator=truth)
+    sound = torch.arange(ROWS) % 16 != 0
+    assert (told.held_out - wild)[sound].abs().median() < 0.02
+
+
+def truth(x: torch.Tensor) -> torch.Tensor:
+    return torch.stack([torch.sin(x[:, 0]) + x[:, 1], 0.3 * x[:, 2].square()], dim=1).double()

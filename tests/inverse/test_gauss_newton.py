@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from core.inverse import Goal, GoalKind, Specification, Workbench, prepare
-from core.inverse.forward import Outcome
-from core.inverse.gauss_newton import jacobian, residuals, solve
+from core.inverse import Goal, GoalKind, Specification, Workbench, design, prepare
+from core.inverse.forward import ForwardModel, Outcome
+from core.inverse.gauss_newton import follow, jacobian, residuals, solve
 from core.inverse.linearisation import linearise
 from core.inverse.pools import pose
 from core.inverse.tails import log_heavy, log_heavy_density
-from tests.inverse.textbook import K_N, LOAD, TextbookPredictor
+from tests.inverse.textbook import K_N, LOAD, TextbookPredictor, textbook_metrics
 
 
 class SurerOfWideDevices(TextbookPredictor):
@@ -148,3 +148,44 @@ def test_the_heavy_density_is_the_derivative_of_the_distribution() -> None:
     t = torch.linspace(-12.0, 3.0, 16, dtype=torch.float64, requires_grad=True)
     slope = torch.autograd.grad(log_heavy(t).exp().sum(), t)[0]
     assert log_heavy_density(t).exp().detach().numpy() == pytest.approx(slope.numpy(), rel=1e-9)
+
+
+class Slanted(TextbookPredictor):
+    """A predictor of low fidelity: the closed form, off by 5 %."""
+
+    def moments(self, designs: Tensor) -> tuple[Tensor, Tensor]:
+        mean, sigma = super().moments(designs)
+        return mean + 0.02, sigma
+
+
+def test_slopes_of_low_fidelity_lead_to_the_answer_of_the_forward_model(bench: Workbench) -> None:
+    circuit = bench.forward.predictor.circuit
+    ugf = math.sqrt(K_N * 17.3 * 1e-5) / (2.0 * math.pi * LOAD)
+    held = {"w2": 10.0, "w3": 10.0, "l1": 1.0, "l2": 1.0, "l3": 1.0, "ibias": 1e-5}
+    spec = Specification(
+        circuit,
+        (Goal("ugf", GoalKind.RANGE, ugf * 0.998, ugf * 1.002),),
+        {name: (value, value) for name, value in held.items()},
+    )
+    question = pose(bench, spec)
+    other = ForwardModel(Slanted(), bench.forward.supply)
+    movable, start = torch.tensor([True]), torch.tensor([[0.5]], dtype=torch.float64)
+    near, at = solve(
+        other, question.space, bench.region, question.problem, start,
+        movable=movable, iterations=10,
+    )  # fmt: skip
+    unit, _ = follow(
+        bench.forward, question.space, bench.region, question.problem, near, at, movable, 8
+    )
+    assert question.space.designs(near)[0, 0].item() == pytest.approx(17.3 / 10**0.04, rel=1e-2)
+    assert question.space.designs(unit)[0, 0].item() == pytest.approx(17.3, rel=3e-3)
+
+
+def test_a_search_with_a_model_of_low_fidelity_ends_with_the_forward_model() -> None:
+    bench = prepare(TextbookPredictor(low_fidelity=Slanted()), size=256)
+    assert bench.low_fidelity is not None
+    spec = gain_at_least(bench, 100.0)
+    candidates = design(bench, spec).candidates
+    sizes = torch.tensor(candidates[spec.circuit.variable_names].to_numpy(dtype=float))
+    gain = textbook_metrics(sizes)[:, 1].numpy()
+    assert candidates["dc_gain"].to_numpy() == pytest.approx(gain, rel=1e-6)

@@ -41,7 +41,7 @@ def test_repair_never_ends_below_where_it_began(bench: Workbench) -> None:
     index = asked.space.snap(unit)
     at = linearise(bench.forward, asked.space, bench.region, asked.space.unit_of(index))
     judged, outcome = repair(
-        bench.forward, asked.space, bench.region, asked.problem, index, at, rounds=4
+        bench.forward, asked.space, bench.region, asked.problem, index, at.outcome, at, rounds=4
     )
     merit = asked.problem.merit(outcome)
     assert torch.equal(judged[:6], index)

@@ -49,6 +49,7 @@ class TextbookPredictor:
     sigma: tuple[float, ...] = (0.004, 0.004, 0.004, 0.2, 0.01)
     known: int = 200
     model_name: str = "textbook"
+    low_fidelity: TextbookPredictor | None = None
 
     @property
     def half_width(self) -> Tensor:

@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 
 from core.circuits import load_circuit
+from core.circuits.operating_point import KEYS, QUANTITIES
 from core.errors import InputError
 from core.spice import available_engines, generate, load_process
-from core.spice.generate import FILES
+from core.spice.generate import FILES, OPERATING_POINTS
 
 CIRCUIT = load_circuit("5t_opamp")
 
@@ -122,3 +123,16 @@ def test_nothing_is_left_where_it_fails(tmp_path: Path) -> None:
 
 def stop(done: int, total: int) -> None:
     raise RuntimeError("stop")
+
+
+def test_what_the_simulator_says_of_bs_transistors_is_kept(made: Path) -> None:
+    path = made / "target" / OPERATING_POINTS
+    if available_engines()[0] != "ngspice":
+        assert not path.exists()
+        return
+    points = pd.read_csv(path)
+    assert list(points.columns) == [*KEYS, *QUANTITIES]
+    assert sorted(points["row"].unique()) == [0, 1, 2, 3]
+    assert set(points["device"]) == {device.name for device in CIRCUIT.devices}
+    assert (points["id"] > 0).all()
+    assert not (made / "source" / OPERATING_POINTS).exists()

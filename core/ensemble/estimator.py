@@ -1,0 +1,110 @@
+"""The amplifier's nodal equations as an estimator of what the networks predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.circuits import Circuit
+from core.data import DataSet
+from core.data.transforms import Transforms
+from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
+from core.devices.topology import Branch, Topology, Transistor
+from core.models import Checkpoint, fill, load_checkpoint
+from core.models.stored import tensors_of
+from core.spice.checks import make_conditions
+from core.spice.netlist import bench
+from core.spice.process import load_process, process_names
+from core.training.workspace import Workspace
+
+AMPLIFIER = "amplifier"
+_FAR = 8.0  # Standard deviations of A at which an estimate is cut.
+
+
+class AmplifierEstimator:
+    """Features (n x f) to estimated metrics in standardised space (n x m, double precision)."""
+
+    def __init__(self, model: AmplifierModel, circuit: Circuit, transforms: Transforms) -> None:
+        self._model, self._transforms = model, transforms
+        self._columns = [ESTIMATES.index(name) for name in circuit.metric_names]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Estimate; differentiable. What cannot be estimated is 0, A's mean."""
+        metrics = self._transforms.metrics
+        found = self._model(self._transforms.inputs.inverse(x.double()))[:, self._columns]
+        standardised = metrics.standardise(metrics.transform(found))
+        return torch.nan_to_num(standardised, nan=0.0).clamp(-_FAR, _FAR)
+
+
+def target_surroundings(dataset: DataSet) -> Surroundings | None:
+    """What B's testbench puts around the amplifier.
+
+    None where the data hold no operating points or come of an unknown process, or where the
+    circuit has no netlist or metrics of its own.
+    """
+    circuit, name = dataset.circuit, dataset.target_process
+    known = name in process_names() and set(circuit.metric_names) <= set(ESTIMATES)
+    if dataset.target.operating_points is None or not known or not circuit.netlist:
+        return None
+    process = load_process(name)
+    around = bench(circuit, make_conditions(process, "tt", process.temperature, None))
+    return Surroundings(
+        supply=process.supply,
+        common_mode=around.common_mode,
+        load=around.load,
+        step=around.step,
+        cmrr_frequency=around.cmrr_frequency,
+    )
+
+
+def save_amplifier(work: Workspace, model: AmplifierModel) -> None:
+    """Write a model's checkpoint into a run."""
+    work.save(
+        AMPLIFIER,
+        AMPLIFIER,
+        model,
+        topology=asdict(model.topology),
+        surroundings=asdict(model.surroundings),
+    )
+
+
+def has_amplifier(folder: Path, circuit: Circuit) -> bool:
+    """Whether a run has learned B's transistors."""
+    return (folder / f"{circuit.id}_{AMPLIFIER}.safetensors").is_file()
+
+
+def load_amplifier(
+    folder: Path, circuit: Circuit, matching: Callable[[Checkpoint], Checkpoint]
+) -> AmplifierModel | None:
+    """Read a run's model; None where it has none.
+
+    Raises:
+        CheckpointError: it is damaged, foreign or mismatched.
+    """
+    if not has_amplifier(folder, circuit):
+        return None
+    name = f"{circuit.id}_{AMPLIFIER}"
+    checkpoint = matching(load_checkpoint(folder, name, circuit.id, AMPLIFIER))
+    surroundings = Surroundings(**checkpoint.metadata["surroundings"])
+    topology = _topology(checkpoint.metadata["topology"])
+    with torch.random.fork_rng():
+        model = AmplifierModel(topology, surroundings, len(circuit.variables))
+    tensors = tensors_of(checkpoint, "model")
+    fill(model, Checkpoint(checkpoint.path, tensors, checkpoint.metadata))
+    return model.requires_grad_(False).eval()
+
+
+def _topology(table: dict[str, Any]) -> Topology:
+    branches = {
+        kind: tuple(Branch(**row) for row in table[kind])
+        for kind in ("resistors", "capacitors", "currents")
+    }
+    transistors = tuple(
+        Transistor(**{**row, "nodes": tuple(row["nodes"])}) for row in table["transistors"]
+    )
+    return Topology(nodes=tuple(table["nodes"]), transistors=transistors, **branches)
