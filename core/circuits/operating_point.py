@@ -14,6 +14,7 @@ CHARGES = ("cgg", "cgd", "cgs", "cdg", "cdd", "cds", "cbg", "cbd", "cbs")
 JUNCTIONS = ("capbd", "capbs")
 QUANTITIES = ("id", *CONDUCTANCES, *VOLTAGES, *CHARGES, *JUNCTIONS)
 KEYS = ("row", "device")
+FILE = "target_operating_points.csv"  # in a data set's folder of process B
 
 
 def operating_point_table(devices: Sequence[Mapping[str, Mapping[str, float]]]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from core.circuits import Circuit
-from core.circuits.operating_point import KEYS, QUANTITIES
+from core.circuits.operating_point import FILE, KEYS, QUANTITIES
 from core.data.quality import measured_metrics
 from core.data.reading import cell_faults, column_faults, numbers, read_text_table
 from core.data.tables import DataSet, DomainTable
@@ -24,7 +24,7 @@ FILES = {
     "target": ("target/target_design_features.csv", "target/target_targets.csv"),
 }
 OPTIONAL_TARGETS = ("supply_current", "failure")
-OPERATING_POINTS = "target/target_operating_points.csv"
+OPERATING_POINTS = f"target/{FILE}"
 FEWEST_VALID = {"source": 20, "target": 10}
 _TOLERANCE = 1e-6  # Relative slack at the bounds, for values rounded to six digits.
 

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 import pandas as pd
 
-from core.circuits import Circuit
+from core.circuits import Circuit, operating_point
 from core.data.loader import load_dataset
 from core.data.tables import DataSet
 from core.errors import InputError, suggest
@@ -24,8 +24,9 @@ PLACES = {
     "target_design_features.csv": "target",
     "target_targets.csv": "target",
 }
-# May come along: it names the processes; what the simulator said of each transistor.
-DESCRIPTION, OPERATING_POINTS = "dataset.json", "target_operating_points.csv"
+DESCRIPTION = "dataset.json"  # names the processes; it may come along
+# What may come along, and where it goes: also what the simulator said of each transistor.
+OPTIONAL = {DESCRIPTION: "", operating_point.FILE: "target"}
 FIRST = 5  # rows of a preview
 LARGEST = 100_000_000  # bytes of one unpacked file
 
@@ -56,7 +57,7 @@ def store_upload(files: Mapping[str, bytes], circuit: Circuit, root: Path, name:
     with tempfile.TemporaryDirectory(dir=root, prefix=".upload-") as aside:
         folder = Path(aside) / name
         for known, content in found.items():
-            path = folder / {**PLACES, OPERATING_POINTS: "target"}.get(known, "") / known
+            path = folder / (PLACES | OPTIONAL)[known] / known
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         load_dataset(folder, circuit)
@@ -109,7 +110,7 @@ def copy_dataset(source: Path, circuit: Circuit, root: Path, name: str) -> Path:
     Raises:
         InputError: as ``store_upload`` does; nothing is kept then.
     """
-    names = (*PLACES, DESCRIPTION, OPERATING_POINTS)
+    names = (*PLACES, *OPTIONAL)
     files = {path.name: path.read_bytes() for path in source.rglob("*") if path.name in names}
     store_upload(files, circuit, root, name)
     return root / name
@@ -161,7 +162,7 @@ def _read(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
 
 
 def _by_known_name(files: Mapping[str, bytes]) -> dict[str, bytes]:
-    known = [*PLACES, DESCRIPTION, OPERATING_POINTS]
+    known = [*PLACES, *OPTIONAL]
     faults = [
         f'"{name}" is none of the files of a data set.{suggest(name, known)}'
         for name in files

@@ -145,6 +145,10 @@ class AmplifierModel(nn.Module):
             p: [i for i, d in enumerate(t.transistors) if d.polarity == p] for p in ("nmos", "pmos")
         }
         self._groups = {polarity: torch.tensor(rows) for polarity, rows in groups.items() if rows}
+        self._order = torch.cat(list(self._groups.values())).argsort()
+        self._widths = torch.tensor([d.width for d in t.transistors])
+        self._lengths = torch.tensor([d.length for d in t.transistors])
+        self._kinds = torch.tensor([0 if d.polarity == "nmos" else 1 for d in t.transistors])
 
     def forward(self, designs: Tensor) -> Tensor:
         """Estimate metrics (n x 5, SI units) of designs (n x d, physical, double)."""
@@ -259,10 +263,7 @@ class AmplifierModel(nn.Module):
 
     def _devices(self, designs: Tensor, probes: Tensor, what: str) -> tuple[Tensor, ...]:
         """Ask the transistor models about every device; each answer is n x devices x k."""
-        t = self.topology
-        width = designs[:, [d.width for d in t.transistors]]
-        length = designs[:, [d.length for d in t.transistors]]
-        order = torch.cat(list(self._groups.values())).argsort()
+        width, length = designs[:, self._widths], designs[:, self._lengths]
         found = []
         for polarity, rows in self._groups.items():
             model, bias = self.transistors[polarity], probes[:, rows].flatten(0, 1)
@@ -272,14 +273,13 @@ class AmplifierModel(nn.Module):
             shape = (-1, len(rows))
             parts = tuple(part if part.ndim == 2 else part[:, None] for part in parts)
             found.append([part.double().unflatten(0, shape) for part in parts])
-        return tuple(torch.cat(part, dim=1)[:, order] for part in zip(*found, strict=True))
+        return tuple(torch.cat(part, dim=1)[:, self._order] for part in zip(*found, strict=True))
 
     def _capacitances(self, designs: Tensor, probes: Tensor) -> Tensor:
         t = self.topology
         (found,) = self._devices(designs, probes, "charge")
-        width = designs[:, [d.width for d in t.transistors]]
-        kind = torch.tensor([0 if d.polarity == "nmos" else 1 for d in t.transistors])
-        overlap = (width * self.overlap[kind])[:, :, None].expand(-1, -1, 2)
+        widths = designs[:, self._widths]
+        overlap = (widths * self.overlap[self._kinds])[:, :, None].expand(-1, -1, 2)
         own = [designs[:, branch.variable, None] for branch in t.capacitors]
         load = torch.full_like(designs[:, :1], self.surroundings.load)
         values = torch.cat([torch.cat([found, overlap], 2).flatten(1), *own, load], dim=1)

@@ -42,6 +42,12 @@ def size_and_bias(width: Tensor, length: Tensor, voltages: Tensor) -> Tensor:
     return torch.cat([width.log()[:, None], length[:, None], voltages], dim=1)
 
 
+def _spread(columns: Tensor) -> Tensor:
+    """Standard deviations of columns (n x k); 1 where one does not vary."""
+    deviation = columns.std(0)
+    return torch.where(deviation > 1e-6, deviation, 1.0)
+
+
 class DrainCurrent(nn.Module):
     """ln(Id L / W), and its derivatives by vgs, vds and vsb, in closed form."""
 
@@ -70,9 +76,7 @@ class DrainCurrent(nn.Module):
         """Set the scales of inputs (n x 5) and output (n)."""
         with torch.no_grad():
             inputs = self._inputs(z)[0]
-            deviation = inputs.std(0)
-            self.centre = inputs.mean(0)
-            self.spread = torch.where(deviation > 1e-6, deviation, 1.0)
+            self.centre, self.spread = inputs.mean(0), _spread(inputs)
             self.level, self.scale = log_current.mean(), log_current.std()
 
     def _inputs(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -125,9 +129,8 @@ class Capacitances(nn.Module):
 
     def standardise(self, z: Tensor, values: Tensor) -> None:
         """Set the scales of inputs (n x 5) and outputs (n x 11)."""
-        self.centre, self.level = z.mean(0), values.mean(0)
-        self.spread = torch.where(z.std(0) > 1e-6, z.std(0), 1.0)
-        self.scale = torch.where(values.std(0) > 1e-6, values.std(0), 1.0)
+        self.centre, self.spread = z.mean(0), _spread(z)
+        self.level, self.scale = values.mean(0), _spread(values)
 
     def forward(self, z: Tensor) -> Tensor:
         """Map inputs n x 5 to n x 11, in fF um^-2 and fF um^-1."""
@@ -156,8 +159,7 @@ class Imbalance(nn.Module):
 
     def standardise(self, z: Tensor) -> None:
         """Set the scales of inputs (n x 5)."""
-        self.centre = z.mean(0)
-        self.spread = torch.where(z.std(0) > 1e-6, z.std(0), 1.0)
+        self.centre, self.spread = z.mean(0), _spread(z)
 
     def forward(self, z: Tensor, difference: Tensor) -> Tensor:
         """Map inputs n x 5 and differences of vgs, vds (and vsb), n x 3, to n x 3."""

@@ -23,7 +23,6 @@ from core.spice.process import load_process, process_names
 from core.training.workspace import Workspace
 
 AMPLIFIER = "amplifier"
-_FAR = 8.0  # Standard deviations of A at which an estimate is cut.
 
 
 class AmplifierEstimator:
@@ -38,7 +37,7 @@ class AmplifierEstimator:
         metrics = self._transforms.metrics
         found = self._model(self._transforms.inputs.inverse(x.double()))[:, self._columns]
         standardised = metrics.standardise(metrics.transform(found))
-        return torch.nan_to_num(standardised, nan=0.0).clamp(-_FAR, _FAR)
+        return torch.nan_to_num(standardised, nan=0.0)
 
 
 def target_surroundings(dataset: DataSet) -> Surroundings | None:

@@ -232,8 +232,8 @@ def _low_fidelity(
 ) -> Predictor | None:
     """The ensemble's first member, where the model asks the amplifier's nodal equations."""
     members = ensemble.metadata["members"]
-    asks = PROCESS if model == PROCESS else members[-1] if model == "ensemble" else ""
-    if asks != PROCESS or not has_amplifier(folder, circuit):
+    asks = model == PROCESS or (model == "ensemble" and PROCESS in members)
+    if not asks or not has_amplifier(folder, circuit):
         return None
     return _assemble(folder, circuit, ensemble, members[0])
 

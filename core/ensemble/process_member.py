@@ -82,7 +82,9 @@ class ProcessMember(nn.Module):
         """Features, A's prediction and the estimates, r x q."""
         predicted = self._baseline[0](x).squeeze(0).clamp(-_FAR, _FAR)
         told = torch.cat([x, predicted], dim=1).double()
-        return told if self._estimator is None else torch.cat([told, self._estimator(x)], dim=1)
+        if self._estimator is None:
+            return told
+        return torch.cat([told, self._estimator(x).clamp(-_FAR, _FAR)], dim=1)
 
     def prior(self, raw: Tensor) -> Tensor:
         """What is expected before any row is known (r x m), by the raw inputs (r x q)."""

@@ -186,9 +186,9 @@ def _solutions(
     bench, space, problem = question.bench, question.space, question.problem
     fine = ~space.coarse
     mixed = bool(fine.any()) and not bool(fine.all())
+    movable = fine if bool(fine.any()) else ~fine
 
     def solved(start: Tensor, iterations: int) -> tuple[Tensor, Linearised]:
-        movable = fine if bool(fine.any()) else ~fine
         return solve(
             bench.slopes,
             space,
@@ -213,7 +213,6 @@ def _solutions(
     if bench.low_fidelity is None:
         return unit, at
     # What one of low fidelity has found, the forward model itself improves; its slopes will do.
-    movable = fine if bool(fine.any()) else ~fine
     return follow(bench.forward, space, bench.region, problem, unit, at, movable, settings.refined)
 
 

@@ -154,15 +154,8 @@ def prepare(predictor: Predictor, *, seed: int = 0, size: int = LIBRARY_SIZE) ->
     features = _features(circuit, sizes)
     features = (features - features.mean(0)) / features.std(0).clamp_min(1e-9)
     gaps = torch.cdist(features, features).fill_diagonal_(torch.inf).min(1).values
-    # The first batched backward pass of a process imports for a second; not in the first search.
     low_fidelity = ForwardModel(predictor.low_fidelity, supply) if predictor.low_fidelity else None
-    linearise(
-        low_fidelity or forward,
-        space,
-        region,
-        torch.full((1, space.dimension), 0.5, dtype=torch.float64),
-    )
-    return Workbench(
+    bench = Workbench(
         forward=forward,
         region=region,
         space=space,
@@ -174,6 +167,10 @@ def prepare(predictor: Predictor, *, seed: int = 0, size: int = LIBRARY_SIZE) ->
         seed=seed,
         low_fidelity=low_fidelity,
     )
+    # The first batched backward pass of a process imports for a second; not in the first search.
+    middle = torch.full((1, space.dimension), 0.5, dtype=torch.float64)
+    linearise(bench.slopes, space, region, middle)
+    return bench
 
 
 def _measured(forward: ForwardModel, sizes: pd.DataFrame, table: KnownDesigns) -> Outcome:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from core.circuits import Circuit
+from core.circuits import Circuit, operating_point
 from core.errors import InputError
 from core.spice.engines.registry import choose_engine
 from core.spice.process import Process
@@ -21,7 +21,6 @@ FILES = {
     "source": ("pretrain_design_features.csv", "pretrain_targets.csv"),
     "target": ("target_design_features.csv", "target_targets.csv"),
 }
-OPERATING_POINTS = "target_operating_points.csv"
 _DIGITS = "%.6g"
 
 
@@ -99,7 +98,7 @@ def _write_domain(
     designs.to_csv(folder / domain / design_file, index=False, float_format="%.12g")
     targets.to_csv(folder / domain / target_file, index=False, float_format=_DIGITS)
     if domain == "target" and table.operating_points is not None:
-        path = folder / domain / OPERATING_POINTS
+        path = folder / domain / operating_point.FILE
         table.operating_points.to_csv(path, index=False, float_format=_DIGITS)
 
 

@@ -12,10 +12,11 @@ import pandas as pd
 import pytest
 
 from core.circuits import load_circuit
+from core.circuits.operating_point import FILE as OPERATING_POINTS
 from core.circuits.operating_point import KEYS, QUANTITIES
 from core.errors import InputError
 from core.spice import available_engines, generate, load_process
-from core.spice.generate import FILES, OPERATING_POINTS
+from core.spice.generate import FILES
 
 CIRCUIT = load_circuit("5t_opamp")
 
