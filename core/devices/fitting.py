@@ -13,12 +13,13 @@ from torch import Tensor
 from core.circuits import Circuit
 from core.circuits.operating_point import QUANTITIES, VOLTAGES
 from core.data import DomainTable
-from core.devices.amplifier import AmplifierModel, Surroundings, quadratic
+from core.devices.amplifier import AmplifierModel, Surroundings
 from core.devices.topology import GROUND, SUPPLY, Topology, read_topology
-from core.devices.transistor import fit_transistor
+from core.devices.transistor import fit_scaled, fit_transistor, side_by_side
 
 FEWEST_DESIGNS = 50
-_RIDGE = 1e-5
+_GUESSING = 1000  # steps to learn a guess of the node voltages
+_BELOW = 0.5  # decades below the lowest unity-gain frequency, from where others are looked for
 _OVERLAP = 1.7e-16  # F/um, where the search for the gate overlaps begins
 _OVERLAP_STEPS = 40
 
@@ -48,17 +49,20 @@ def fit_amplifier(
         return None
     designs = points.index.get_level_values("row").unique()
     logs = torch.tensor(np.log(table.designs.iloc[designs].to_numpy(dtype=float)))
-    model = AmplifierModel(topology, surroundings, logs.shape[1])
-    model.centre, model.spread = logs.mean(0), logs.std(0).clamp(min=1e-9)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = AmplifierModel(topology, surroundings, logs.shape[1])
     volts = _node_voltages(topology, points, surroundings.supply)
-    terms = quadratic((logs - model.centre) / model.spread)
-    system = terms.T @ terms + _RIDGE * len(terms) * torch.eye(terms.shape[1]).double()
-    model.start = torch.linalg.solve(system, terms.T @ volts)
-    for polarity in model.transistors:
+    fit_scaled(model.guess, logs, volts, between, _GUESSING)
+    found = []
+    for polarity in topology.kinds:
         own = [t.name for t in topology.transistors if t.polarity == polarity]
         rows = points[points.index.get_level_values("device").isin(own)]
-        pairs = _pairs(topology, points, polarity)
-        model.transistors[polarity] = fit_transistor(rows, pairs, seed, between).float()
+        found.append(fit_transistor(rows, _pairs(topology, points, polarity), seed, between))
+    with torch.random.fork_rng():
+        model.transistors = side_by_side(found).float()
+    working = table.metrics["ugf"].to_numpy()[table.valid]
+    model.slowest = torch.tensor(np.log10(working.min()) - _BELOW)
     _fit_overlap(model, table, between)
     return model.requires_grad_(False).eval()
 
@@ -133,7 +137,7 @@ def _fit_overlap(model: AmplifierModel, table: DomainTable, between: Callable[[]
         return float(np.nanmedian(np.abs(told - wanted), axis=0).sum())
 
     options = {"maxfev": _OVERLAP_STEPS}
-    best = minimize(miss, np.ones(2), method="Nelder-Mead", options=options)
+    best = minimize(miss, np.ones(len(model.overlap)), method="Nelder-Mead", options=options)
     model.overlap = torch.tensor(best.x * _OVERLAP)
 
 

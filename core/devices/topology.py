@@ -77,6 +77,11 @@ class Topology:
         return np.array([1.0 if t.polarity == "nmos" else -1.0 for t in self.transistors])
 
     @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """The polarities that occur, in alphabetical order."""
+        return tuple(sorted({t.polarity for t in self.transistors}))
+
+    @cached_property
     def input_pair(self) -> tuple[int, ...]:
         """Positions of the transistors whose gates are the two inputs."""
         gates = {self.node(INPUT), self.node(FEEDBACK)}

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from core.circuits.operating_point import CHARGES, CONDUCTANCES, JUNCTIONS
+from core.models.layers import MemberLinear
 
 _HIDDEN, _LAYERS, _SMALL = 48, 3, 32
 _BURN_IN = 500
@@ -48,147 +49,161 @@ def _spread(columns: Tensor) -> Tensor:
     return torch.where(deviation > 1e-6, deviation, 1.0)
 
 
-class DrainCurrent(nn.Module):
-    """ln(Id L / W), and its derivatives by vgs, vds and vsb, in closed form."""
+class ScaledNetwork(nn.Module):
+    """A small tanh network, or one a polarity side by side, on standardised inputs."""
 
     centre: Tensor
     spread: Tensor
     level: Tensor
     scale: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, widths: Sequence[int], polarities: int | None = None) -> None:
+        """Make a network of these widths, from inputs to outputs."""
         super().__init__()
-        sizes = [8, *[_HIDDEN] * _LAYERS, 1]
-        pairs = list(pairwise(sizes))
-        self.weights = nn.ParameterList(
-            [nn.Parameter(torch.randn(b, a, dtype=torch.float64) / math.sqrt(a)) for a, b in pairs]
-        )
-        self.biases = nn.ParameterList(
-            [nn.Parameter(torch.zeros(b, dtype=torch.float64)) for b in sizes[1:]]
-        )
-        self.straight = nn.Parameter(torch.zeros(8, dtype=torch.float64))
-        # Threshold (V), body effect (V^0.5) and log of 2 n kT/q (V).
-        self.inversion = nn.Parameter(torch.tensor([0.75, 0.4, math.log(0.08)]).double())
-        for name, shape in {"centre": (8,), "spread": (8,), "level": (), "scale": ()}.items():
-            self.register_buffer(name, torch.ones(shape, dtype=torch.float64))
+        lead = () if polarities is None else (polarities,)
+        layers = [MemberLinear(a, b, polarities) for a, b in pairwise(widths)]
+        self.layers = nn.ModuleList(layers).double()
+        for name in ("centre", "spread"):
+            self.register_buffer(name, torch.ones(*lead, 1, widths[0], dtype=torch.float64))
+        for name in ("level", "scale"):
+            self.register_buffer(name, torch.ones(*lead, 1, widths[-1], dtype=torch.float64))
 
-    def standardise(self, z: Tensor, log_current: Tensor) -> None:
-        """Set the scales of inputs (n x 5) and output (n)."""
+    def standardise(self, inputs: Tensor, outputs: Tensor | None = None) -> None:
+        """Set the scales of inputs (n x i) and, where they have any, of outputs (n x o)."""
         with torch.no_grad():
-            inputs = self._inputs(z)[0]
-            self.centre, self.spread = inputs.mean(0), _spread(inputs)
-            self.level, self.scale = log_current.mean(), log_current.std()
+            self.centre, self.spread = inputs.mean(0, keepdim=True), _spread(inputs)[None]
+            self.level = torch.zeros_like(self.level)
+            if outputs is not None:
+                self.level, self.scale = outputs.mean(0, keepdim=True), _spread(outputs)[None]
 
-    def _inputs(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Raw inputs n x 8, and the last one's derivatives by vgs and vsb."""
-        threshold, body, log_slope = self.inversion
-        root = torch.sqrt(_SURFACE + z[:, 4].clamp(min=-0.5 * _SURFACE))
-        slope = torch.exp(-log_slope)
-        drive = slope * (z[:, 2] - threshold - body * (root - math.sqrt(_SURFACE)))
-        charge = functional.softplus(drive) + 1e-30
-        by_gate = 2.0 * slope * torch.sigmoid(drive) / charge
-        width, length = torch.exp(-z[:, :1]), 1.0 / z[:, 1:2]
-        inputs = torch.cat([z, width, length, 2.0 * charge.log()[:, None]], dim=1)
-        return inputs, by_gate, -0.5 * body * by_gate / root
+    @property
+    def weights(self) -> list[Tensor]:
+        """Of each layer, (P x) i x o."""
+        return [layer.weight for layer in self.layers if isinstance(layer, MemberLinear)]
 
-    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Map inputs n x 5 to ln(Id L / W) (n; A) and its derivatives (n x 3, 1/V)."""
-        inputs, by_gate, by_source = self._inputs(z)
-        x = (inputs - self.centre) / self.spread
-        hidden, layers = x, []
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            hidden = torch.tanh(functional.linear(hidden, weight, bias))
-            layers.append(hidden)
-        value = functional.linear(hidden, self.weights[-1], self.biases[-1])[:, 0]
-        back = self.weights[-1]
-        for weight, layer in zip(reversed(self.weights[:-1]), reversed(layers), strict=True):
-            back = (back * (1.0 - layer.square())) @ weight
-        back = (back + self.straight) / self.spread
-        slopes = torch.stack(
-            [back[:, 2] + back[:, 7] * by_gate, back[:, 3], back[:, 4] + back[:, 7] * by_source], 1
-        )
-        return (value + x @ self.straight) * self.scale + self.level, slopes * self.scale
+    def hidden(self, x: Tensor) -> list[Tensor]:
+        """Activations of the hidden layers for standardised inputs (P x) n x i."""
+        found = []
+        for layer in self.layers[:-1]:
+            x = torch.tanh(layer(x))
+            found.append(x)
+        return found
 
-
-class Capacitances(nn.Module):
-    """Charges' derivatives per gate area and junctions per width, n x 11."""
-
-    centre: Tensor
-    spread: Tensor
-    level: Tensor
-    scale: Tensor
-
-    def __init__(self) -> None:
-        super().__init__()
-        outputs = len(CHARGES) + len(JUNCTIONS)
-        self.body = nn.Sequential(
-            nn.Linear(5, _SMALL), nn.Tanh(), nn.Linear(_SMALL, outputs)
-        ).double()
-        for name, size in (("centre", 5), ("spread", 5), ("level", outputs), ("scale", outputs)):
-            self.register_buffer(name, torch.ones(size, dtype=torch.float64))
-
-    def standardise(self, z: Tensor, values: Tensor) -> None:
-        """Set the scales of inputs (n x 5) and outputs (n x 11)."""
-        self.centre, self.spread = z.mean(0), _spread(z)
-        self.level, self.scale = values.mean(0), _spread(values)
-
-    def forward(self, z: Tensor) -> Tensor:
-        """Map inputs n x 5 to n x 11, in fF um^-2 and fF um^-1."""
-        found: Tensor = self.body((z - self.centre) / self.spread)
+    def forward(self, inputs: Tensor) -> Tensor:
+        """Map (P x) n x i to (P x) n x o."""
+        found: Tensor = self.layers[-1](self.hidden((inputs - self.centre) / self.spread)[-1])
         return found * self.scale + self.level
 
 
-class Imbalance(nn.Module):
+class DrainCurrent(ScaledNetwork):
+    """ln(Id L / W), and its derivatives by vgs, vds and vbs, in closed form."""
+
+    def __init__(self, polarities: int | None = None) -> None:
+        super().__init__([8, *[_HIDDEN] * _LAYERS, 1], polarities)
+        for layer in self.layers:
+            assert isinstance(layer, MemberLinear)
+            nn.init.normal_(layer.weight, std=1.0 / math.sqrt(layer.weight.shape[-2]))
+            nn.init.zeros_(layer.bias)
+        lead = () if polarities is None else (polarities,)
+        self.straight = nn.Parameter(torch.zeros(*lead, 8, 1, dtype=torch.float64))
+        # Threshold (V), body effect (V^0.5) and log of 2 n kT/q (V).
+        inversion = torch.tensor([0.75, 0.4, math.log(0.08)], dtype=torch.float64)
+        self.inversion = nn.Parameter(inversion.expand(*lead, 1, 3).clone())
+
+    def standardise_current(self, z: Tensor, log_current: Tensor) -> None:
+        """Set the scales of inputs (n x 5) and output (n)."""
+        with torch.no_grad():
+            self.standardise(self._inputs(z)[0], log_current[:, None])
+
+    def _inputs(self, z: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Raw inputs (P x) n x 8, and the last one's derivatives by vgs and vsb."""
+        threshold, body, log_slope = self.inversion.unbind(-1)
+        root = torch.sqrt(_SURFACE + z[..., 4].clamp(min=-0.5 * _SURFACE))
+        slope = torch.exp(-log_slope)
+        drive = slope * (z[..., 2] - threshold - body * (root - math.sqrt(_SURFACE)))
+        charge = functional.softplus(drive) + 1e-30
+        by_gate = 2.0 * slope * torch.sigmoid(drive) / charge
+        width, length = torch.exp(-z[..., :1]), 1.0 / z[..., 1:2]
+        inputs = torch.cat([z, width, length, 2.0 * charge.log()[..., None]], dim=-1)
+        return inputs, by_gate, -0.5 * body * by_gate / root
+
+    def with_slopes(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map inputs (P x) n x 5 to ln(Id L / W) ((P x) n; A) and derivatives (x 3, 1/V).
+
+        The derivatives are those by vgs, vds and vbs.
+        """
+        inputs, by_gate, by_source = self._inputs(z)
+        x = (inputs - self.centre) / self.spread
+        hidden = self.hidden(x)
+        value = self.layers[-1](hidden[-1]) + x @ self.straight
+        back = self.weights[-1].mT
+        for weight, tanh in zip(reversed(self.weights[:-1]), reversed(hidden), strict=True):
+            back = torch.addcmul(back, back * tanh, tanh, value=-1.0) @ weight.mT
+        back = (back + self.straight.mT) / self.spread * self.scale
+        by_drive = back[..., 7]
+        slopes = torch.stack(
+            [
+                back[..., 2] + by_drive * by_gate,
+                back[..., 3],
+                -back[..., 4] - by_drive * by_source,
+            ],
+            dim=-1,
+        )
+        return (value * self.scale + self.level)[..., 0], slopes
+
+
+class Imbalance(ScaledNetwork):
     """ln of the ratios of gm, gds and gmbs of two equal transistors with a common source, n x 3.
 
     It is linear in the differences of their drain and gate voltages; the network gives the slopes
     (1/V) at the mean of their voltages.
     """
 
-    centre: Tensor
-    spread: Tensor
+    def __init__(self, polarities: int | None = None) -> None:
+        super().__init__([5, _HIDDEN, _HIDDEN, 6], polarities)
+        units = torch.tensor([*_DRAIN_SLOPES, *[_GATE_SLOPE] * 3], dtype=torch.float64)
+        self.scale = units.expand_as(self.scale).clone()
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.body = nn.Sequential(
-            nn.Linear(5, _HIDDEN), nn.Tanh(), nn.Linear(_HIDDEN, _HIDDEN), nn.Tanh(),
-            nn.Linear(_HIDDEN, 6),
-        ).double()  # fmt: skip
-        self.register_buffer("centre", torch.zeros(5, dtype=torch.float64))
-        self.register_buffer("spread", torch.ones(5, dtype=torch.float64))
-
-    def standardise(self, z: Tensor) -> None:
-        """Set the scales of inputs (n x 5)."""
-        self.centre, self.spread = z.mean(0), _spread(z)
-
-    def forward(self, z: Tensor, difference: Tensor) -> Tensor:
-        """Map inputs n x 5 and differences of vgs, vds (and vsb), n x 3, to n x 3."""
-        slopes = self.body((z - self.centre) / self.spread)
-        by_drain = slopes[:, :3] * slopes.new_tensor(_DRAIN_SLOPES) * difference[:, 1:2]
-        by_gate: Tensor = slopes[:, 3:] * _GATE_SLOPE * difference[:, :1]
-        return by_drain + by_gate
+    def of_pair(self, z: Tensor, difference: Tensor) -> Tensor:
+        """Map inputs (P x) n x 5 and differences of vgs, vds (and vsb), x 3, to (P x) n x 3."""
+        by_drain, by_gate = self(z).split(3, dim=-1)
+        found: Tensor = by_drain * difference[..., 1:2] + by_gate * difference[..., :1]
+        return found
 
 
 class TransistorModel(nn.Module):
-    """One polarity of a process."""
+    """One polarity of a process, or several side by side.
 
-    def __init__(self) -> None:
+    Its inputs are those of ``size_and_bias``, (P x) n x 5.
+    """
+
+    def __init__(self, polarities: int | None = None) -> None:
         super().__init__()
-        self.current, self.capacitances = DrainCurrent(), Capacitances()
-        self.imbalance = Imbalance()
+        charges = len(CHARGES) + len(JUNCTIONS)
+        self.current = DrainCurrent(polarities)
+        # Charges' derivatives per gate area (fF um^-2) and junctions per width (fF um^-1).
+        self.capacitances = ScaledNetwork([5, _SMALL, charges], polarities)
+        self.imbalance = Imbalance(polarities)
 
-    def bias(self, width: Tensor, length: Tensor, voltages: Tensor) -> tuple[Tensor, Tensor]:
-        """Drain current (n, A) and gm, gds, gmbs (n x 3, S) of sizes (um) at vgs, vds, vsb."""
-        log_current, slopes = self.current(size_and_bias(width, length, voltages))
-        current = torch.exp(log_current.clamp(-60.0, 0.0)) * width / length
-        return current, current[:, None] * slopes * slopes.new_tensor([1.0, 1.0, -1.0])
+    def bias(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Drain current ((P x) n, A) and gm, gds, gmbs (x 3, S)."""
+        log_current, slopes = self.current.with_slopes(z)
+        current = torch.exp(log_current.clamp(-60.0, 0.0) + z[..., 0]) / z[..., 1]
+        return current, current[..., None] * slopes
 
-    def charge(self, width: Tensor, length: Tensor, voltages: Tensor) -> Tensor:
-        """Capacitances n x 11, F."""
-        found: Tensor = self.capacitances(size_and_bias(width, length, voltages))
-        area, side = (width * length)[:, None], width[:, None]
-        k = len(CHARGES)
-        return _UNIT * torch.cat([found[:, :k] * area, found[:, k:] * side], dim=1)
+    def charge(self, z: Tensor) -> Tensor:
+        """Capacitances (P x) n x 11, F."""
+        charges, junctions = self.capacitances(z).split([len(CHARGES), len(JUNCTIONS)], dim=-1)
+        side = _UNIT * torch.exp(z[..., :1])
+        return torch.cat([charges * side * z[..., 1:2], junctions * side], dim=-1)
+
+
+def side_by_side(models: Sequence[TransistorModel]) -> TransistorModel:
+    """Models of one polarity each as one of them all: a single pass asks every one."""
+    joined = TransistorModel(len(models))
+    states = [model.state_dict() for model in models]
+    joined.load_state_dict({name: torch.stack([s[name] for s in states]) for name in states[0]})
+    return joined
 
 
 def fit_transistor(
@@ -214,8 +229,8 @@ def fit_transistor(
         if len(pairs):
             _fit_imbalance(model.imbalance, pairs, between)
         else:
-            nn.init.zeros_(model.imbalance.body[-1].weight)  # type: ignore[arg-type]
-            nn.init.zeros_(model.imbalance.body[-1].bias)  # type: ignore[arg-type]
+            for part in model.imbalance.layers[-1].parameters():
+                nn.init.zeros_(part)
     return model.requires_grad_(False).eval()
 
 
@@ -236,24 +251,19 @@ def _fit_current(model: DrainCurrent, points: pd.DataFrame, between: Callable[[]
     log_current = (drain[:, 0] * length / width).log()
     relative = (_columns(points, CONDUCTANCES) / drain).log()
     wanted = torch.cat([log_current[:, None], relative], dim=1)
-    model.standardise(z, log_current)
+    model.standardise_current(z, log_current)
     _burn_in(model, z, wanted, between)
-    _settle(model, lambda: _current_loss(model, z, wanted), between, _ITERATIONS["current"])
+    settle(model, lambda: _current_loss(model, z, wanted), between, _ITERATIONS["current"])
 
 
 def _fit_capacitances(
-    model: Capacitances, points: pd.DataFrame, between: Callable[[], None]
+    model: ScaledNetwork, points: pd.DataFrame, between: Callable[[], None]
 ) -> None:
     z = _inputs_of(points)
     width, length = _columns(points, ("width", "length")).T[:, :, None]
     charges = _columns(points, CHARGES) / (width * length)
     values = torch.cat([charges, _columns(points, JUNCTIONS) / width], dim=1) / _UNIT
-    model.standardise(z, values)
-
-    def loss() -> Tensor:
-        return ((model(z) - values) / model.scale).square().mean()
-
-    _settle(model, loss, between, _ITERATIONS["capacitances"])
+    fit_scaled(model, z, values, between, _ITERATIONS["capacitances"])
 
 
 def _fit_imbalance(model: Imbalance, pairs: pd.DataFrame, between: Callable[[], None]) -> None:
@@ -265,20 +275,18 @@ def _fit_imbalance(model: Imbalance, pairs: pd.DataFrame, between: Callable[[], 
     model.standardise(mean)
 
     def loss() -> Tensor:
-        error = (model(mean, difference) - ratio) * ratio.new_tensor(_RATIO_WEIGHTS)
-        size = torch.stack([weight.square().sum() for weight in weights]).sum()
+        error = (model.of_pair(mean, difference) - ratio) * ratio.new_tensor(_RATIO_WEIGHTS)
+        size = torch.stack([weight.square().sum() for weight in model.weights]).sum()
         return functional.huber_loss(error, torch.zeros_like(error), delta=0.3) + _DECAY * size
 
-    weights = [layer.weight for layer in model.body if isinstance(layer, nn.Linear)]
-    _settle(model, loss, between, _ITERATIONS["imbalance"])
+    settle(model, loss, between, _ITERATIONS["imbalance"])
 
 
 def _current_loss(model: DrainCurrent, z: Tensor, wanted: Tensor) -> Tensor:
     """Huber loss of the log current, to 10 %, and of the conductances' relative error, to 30 %."""
-    value, slopes = model(z)
+    value, slopes = model.with_slopes(z)
     error = 10.0 * (value - wanted[:, 0])
-    sign = slopes.new_tensor([1.0, 1.0, -1.0])
-    relative = 3.0 * (sign * slopes * torch.exp(-wanted[:, 1:]) - 1.0)
+    relative = 3.0 * (slopes * torch.exp(-wanted[:, 1:]) - 1.0)
     if not bool((z[:, 4] != z[0, 4]).any()):  # The bulk never moves: its slope is of no account.
         relative = relative[:, :2]
     zero = torch.zeros_like
@@ -300,7 +308,23 @@ def _burn_in(model: DrainCurrent, z: Tensor, wanted: Tensor, between: Callable[[
         schedule.step()
 
 
-def _settle(
+def fit_scaled(
+    model: ScaledNetwork,
+    inputs: Tensor,
+    outputs: Tensor,
+    between: Callable[[], None],
+    iterations: int,
+) -> None:
+    """Fit outputs (n x o), each in units of its spread, to inputs (n x i) by least squares."""
+    model.standardise(inputs, outputs)
+
+    def loss() -> Tensor:
+        return ((model(inputs) - outputs) / model.scale).square().mean()
+
+    settle(model, loss, between, iterations)
+
+
+def settle(
     model: nn.Module,
     loss: Callable[[], Tensor],
     between: Callable[[], None],

@@ -44,6 +44,7 @@ from core.training.workspace import Workspace
 
 FUSED_KINDS = ("align", "target_only")
 UNSEEN_FOLD = 0  # of the cross-fitting; the amplifier's transistors are not fitted to it
+_WORTH = 0.9  # of the errors, beyond which the transistors are not worth the time they take
 _EXACT = 1e-6  # Standard deviations; a smaller error counts as that.
 _ERROR_QUANTILES = (0.5, 0.9)  # a typical and a large error
 
@@ -150,6 +151,16 @@ def as_if_unseen(y: Tensor, held_out: Tensor, seen: Tensor) -> Tensor:
     return torch.where(seen[:, None], y - error * ratio, held_out)
 
 
+def error_ratio(y: Tensor, held_out: Tensor, other: Tensor) -> float:
+    """Errors n x m of held-out predictions over those of others, typical and large, of a metric."""
+    sizes = torch.tensor(_ERROR_QUANTILES)
+    mine, theirs = (
+        torch.quantile((y - predicted).abs(), sizes, dim=0).clamp(min=_EXACT)
+        for predicted in (held_out, other)
+    )
+    return float((mine / theirs).log().mean().exp())
+
+
 def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
     circuit_id, held_out = work.dataset.circuit.id, {}
     for kind in NETWORK_KINDS:
@@ -178,29 +189,32 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
     baseline = build(find_network(work.folder, circuit_id, "baseline"))
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
-    amplifier = _fit_amplifier(work)
-    fitted = fit_process(
-        baseline,
-        x[complete],
-        y[complete],
-        work.fold[complete],
-        work.watcher.batch,
-        amplifier and AmplifierEstimator(amplifier, work.dataset.circuit, work.transforms),
-    )
+    known = (baseline, x[complete], y[complete], work.fold[complete], work.watcher.batch)
+    fitted, amplifier = fit_process(*known), _fit_amplifier(work)
+    if amplifier is not None:
+        estimator = AmplifierEstimator(amplifier, work.dataset.circuit, work.transforms)
+        informed = fit_process(*known, estimator)
+        seen = work.fold[complete].cpu() != UNSEEN_FOLD
+        held_out = as_if_unseen(y[complete], informed.held_out, seen)
+        ratio = error_ratio(y[complete], held_out, fitted.held_out)
+        kept = ratio < _WORTH
+        work.log(
+            f"ensemble: with the transistors, errors are {ratio:.2f} of those without: "
+            f"{'kept' if kept else 'left out'}"
+        )
+        if kept:
+            save_amplifier(work, amplifier)
+            fitted = replace(informed, held_out=held_out)
     with torch.no_grad():  # The other rows were not fitted.
         mu, doubt = fitted.member(x)
-    held_out = fitted.held_out
-    if amplifier is not None:
-        seen = work.fold[complete].cpu() != UNSEEN_FOLD
-        held_out = as_if_unseen(y[complete], held_out, seen)
-    mu[complete], doubt[complete] = held_out, fitted.doubt
+    mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
     work.save(PROCESS, PROCESS, fitted.member)
     work.log(f"ensemble: errors with every row {fitted.learning:.2f} of those with a fold less")
     return replace(fitted, held_out=mu.to(work.device), doubt=doubt.to(work.device))
 
 
 def _fit_amplifier(work: Workspace) -> AmplifierModel | None:
-    """Learn B's transistors, write their checkpoint, and return the amplifier made of them."""
+    """Learn B's transistors and return the amplifier made of them; None where it cannot be."""
     if not work.config.ensemble.operating_points:
         return None
     surroundings = target_surroundings(work.dataset)
@@ -209,16 +223,13 @@ def _fit_amplifier(work: Workspace) -> AmplifierModel | None:
     work.log("ensemble: learning B's transistors from the operating points of its rows")
     unseen = work.target.rows[(work.fold == UNSEEN_FOLD).cpu().numpy()]
     rows = np.setdiff1d(np.arange(len(work.dataset.train)), unseen)
-    amplifier = fit_amplifier(
+    return fit_amplifier(
         work.dataset.circuit,
         surroundings,
         work.dataset.train.rows(rows),
         work.seed("amplifier"),
         work.watcher.batch,
     )
-    if amplifier is not None:
-        save_amplifier(work, amplifier)
-    return amplifier
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:

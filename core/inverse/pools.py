@@ -43,6 +43,7 @@ class SearchSettings:
         samples: proposals of a generator, where one is given.
         iterations: most Gauss-Newton steps.
         generations: most rounds of solving again one coarse step away from what was found.
+        finalists: solutions that go on to the grid.
         repair_rounds: most rounds of the search on the grid.
         refined: most steps of the forward model itself, where one of low fidelity went before.
     """
@@ -51,6 +52,7 @@ class SearchSettings:
     samples: int = 256
     iterations: int = 10
     generations: int = 3
+    finalists: int = 16
     repair_rounds: int = 3
     refined: int = 3
 
@@ -152,11 +154,17 @@ def search_default(question: Question, extra: Tensor, settings: SearchSettings) 
 def _search_once(question: Question, extra: Tensor, settings: SearchSettings) -> Pool:
     bench, space, problem = question.bench, question.space, question.problem
     index, outcome = question.library.index, question.library.outcome
+    screened, told = index, outcome
     if len(extra):
-        index = torch.cat([index, extra])
-        outcome = join([outcome, evaluate(bench.forward, space.designs(space.unit_of(extra)))])
-    first = screen(space, problem, index, outcome, settings.starts)
-    unit, at = _solutions(question, space.unit_of(index[first]), settings)
+        # Whether they are worth a start, a quicker model tells well enough.
+        found = evaluate(bench.slopes, space.designs(space.unit_of(extra)))
+        screened, told = torch.cat([index, extra]), join([outcome, found])
+        if bench.low_fidelity is None:
+            index, outcome = screened, told
+    first = screen(space, problem, screened, told, settings.starts)
+    unit, at = _solutions(question, space.unit_of(screened[first]), settings)
+    best = problem.merit(at.outcome).argsort(descending=True)[: settings.finalists]
+    unit, at = unit[best], at.rows(best)
     corners = round_to_grid(space, problem, unit, at)
     flat = corners.reshape(-1, space.dimension)
     rounded = evaluate(bench.forward, space.designs(space.unit_of(flat)))
@@ -171,7 +179,7 @@ def _search_once(question: Question, extra: Tensor, settings: SearchSettings) ->
         torch.cat([repaired, flat, index]),
         everything,
         problem.merit(everything),
-        {"screened": len(index), "starts": len(first), "judged": len(repaired) + len(flat)},
+        {"screened": len(screened), "starts": len(first), "judged": len(repaired) + len(flat)},
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from core.circuits import load_circuit
-from core.devices.amplifier import ESTIMATES, quadratic
+from core.devices.amplifier import ESTIMATES
 from core.ensemble.estimator import load_amplifier
 from core.spice import available_engines, load_process, sample_designs, simulate
 
@@ -63,7 +63,7 @@ def test_no_current_is_lost_at_any_node(amplifier, simulated):
     _, designs = working(simulated)
     at = amplifier.small_signal(designs)
     unknown = at.voltages[:, : amplifier.topology.unknowns]
-    left, _ = amplifier._balance(designs, unknown)
+    left, _ = amplifier._balance(designs, amplifier._sizes(designs), unknown)
     share = left.abs().amax(1) / at.currents.amax(1)
     assert float(share.quantile(0.9)) < 1e-4
     assert float(share.max()) < 0.01
@@ -87,5 +87,8 @@ def test_derivatives_by_the_sizes_are_those_of_small_steps(amplifier):
             assert float(slope[0, column]) == pytest.approx(float(expected[row]), abs=0.03)
 
 
-def test_a_quadratic_has_every_product_once():
-    assert quadratic(torch.tensor([[2.0, 3.0]])).tolist() == [[1.0, 2.0, 3.0, 4.0, 6.0, 9.0]]
+def test_a_design_s_estimate_does_not_hang_on_its_neighbours(amplifier, simulated):
+    _, designs = working(simulated)
+    together = amplifier(designs)
+    alone = torch.cat([amplifier(row) for row in designs.split(1)])
+    torch.testing.assert_close(together, alone, rtol=1e-3, atol=1e-9)

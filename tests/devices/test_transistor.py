@@ -9,7 +9,7 @@ import torch
 
 from core.circuits.operating_point import QUANTITIES
 from core.devices import transistor
-from core.devices.transistor import DrainCurrent, fit_transistor
+from core.devices.transistor import DrainCurrent, fit_transistor, side_by_side, size_and_bias
 
 THERMAL, THRESHOLD, EARLY = 0.08, 0.7, 20.0
 
@@ -29,6 +29,12 @@ def long_channel(seed: int, count: int) -> pd.DataFrame:
     for name in QUANTITIES[7:]:
         table[name] = 1e-15 * width * (1 + 0.1 * vgs)
     return table
+
+
+def inputs_of(points: pd.DataFrame) -> torch.Tensor:
+    width, length = (torch.tensor(points[name].to_numpy()) for name in ("width", "length"))
+    volts = torch.tensor(np.column_stack([points["vgs"], points["vds"], -points["vbs"]]))
+    return size_and_bias(width, length, volts)
 
 
 @pytest.fixture(scope="module")
@@ -53,16 +59,14 @@ def test_the_slopes_are_the_derivatives_of_the_current():
         torch.manual_seed(0)
         network = DrainCurrent()
     z = torch.rand(20, 5, dtype=torch.float64).add(0.3).requires_grad_(True)
-    value, slopes = network(z)
+    value, slopes = network.with_slopes(z)
     (expected,) = torch.autograd.grad(value.sum(), z)
-    torch.testing.assert_close(slopes, expected[:, 2:])
+    torch.testing.assert_close(slopes * torch.tensor([1.0, 1.0, -1.0]), expected[:, 2:])
 
 
 def test_current_and_conductances_come_back_on_points_that_were_not_fitted(fitted):
     points = long_channel(1, 200)
-    sizes = [torch.tensor(points[name].to_numpy()) for name in ("width", "length")]
-    volts = torch.tensor(np.column_stack([points["vgs"], points["vds"], -points["vbs"]]))
-    current, slopes = fitted.bias(*sizes, volts)
+    current, slopes = fitted.bias(inputs_of(points))
     assert np.median(np.abs(current.numpy() / points["id"] - 1)) < 0.01
     assert np.median(np.abs(slopes[:, 0].numpy() / points["gm"] - 1)) < 0.01
     assert np.median(np.abs(slopes[:, 1].numpy() / points["gds"] - 1)) < 0.03
@@ -70,18 +74,35 @@ def test_current_and_conductances_come_back_on_points_that_were_not_fitted(fitte
 
 def test_capacitances_come_back_in_farad(fitted):
     points = long_channel(2, 100)
-    sizes = [torch.tensor(points[name].to_numpy()) for name in ("width", "length")]
-    volts = torch.tensor(np.column_stack([points["vgs"], points["vds"], -points["vbs"]]))
-    found = fitted.charge(*sizes, volts).numpy()
+    found = fitted.charge(inputs_of(points)).numpy()
     assert np.median(np.abs(found[:, 0] / points["cgg"] - 1)) < 0.03
 
 
 def test_equal_transistors_differ_as_their_drains_do(fitted):
     z = torch.tensor([[np.log(10.0), 1.0, 0.9, 1.0, 0.0]])
-    same = fitted.imbalance(z, torch.zeros(1, 3, dtype=torch.float64))
-    apart = fitted.imbalance(z, torch.tensor([[0.0, -0.1, 0.0]], dtype=torch.float64))
+    same = fitted.imbalance.of_pair(z, torch.zeros(1, 3, dtype=torch.float64))
+    apart = fitted.imbalance.of_pair(z, torch.tensor([[0.0, -0.1, 0.0]], dtype=torch.float64))
     assert same.abs().max() == 0.0
     assert float(apart[0, 0]) == pytest.approx(-np.log(1.004), rel=0.1)
+
+
+def test_polarities_side_by_side_answer_as_each_by_itself(fitted):
+    with torch.random.fork_rng():
+        torch.manual_seed(3)
+        other = type(fitted)()
+        both = side_by_side([fitted, other])
+    points = inputs_of(long_channel(4, 30)).view(2, 15, 5)
+    difference = torch.full((2, 15, 3), 0.1, dtype=torch.float64)
+    current, slopes = both.bias(points)
+    for row, model in enumerate((fitted, other)):
+        expected = model.bias(points[row])
+        torch.testing.assert_close(current[row], expected[0])
+        torch.testing.assert_close(slopes[row], expected[1])
+        torch.testing.assert_close(both.charge(points)[row], model.charge(points[row]))
+        torch.testing.assert_close(
+            both.imbalance.of_pair(points, difference)[row],
+            model.imbalance.of_pair(points[row], difference[row]),
+        )
 
 
 def test_fitting_can_be_stopped():

@@ -185,7 +185,9 @@ def test_a_search_with_a_model_of_low_fidelity_ends_with_the_forward_model() -> 
     bench = prepare(TextbookPredictor(low_fidelity=Slanted()), size=256)
     assert bench.low_fidelity is not None
     spec = gain_at_least(bench, 100.0)
-    candidates = design(bench, spec).candidates
-    sizes = torch.tensor(candidates[spec.circuit.variable_names].to_numpy(dtype=float))
-    gain = textbook_metrics(sizes)[:, 1].numpy()
-    assert candidates["dc_gain"].to_numpy() == pytest.approx(gain, rel=1e-6)
+    everywhere = bench.library.designs[-200:]
+    for sampler in (None, lambda wanted, count: everywhere):
+        candidates = design(bench, spec, sampler=sampler).candidates
+        sizes = torch.tensor(candidates[spec.circuit.variable_names].to_numpy(dtype=float))
+        gain = textbook_metrics(sizes)[:, 1].numpy()
+        assert candidates["dc_gain"].to_numpy() == pytest.approx(gain, rel=1e-6)

@@ -1,0 +1,83 @@
+"""What the last step of a training run decides on its own: whether the transistors earn a place."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from core.circuits import load_circuit
+from core.circuits.operating_point import FILE
+from core.data import bundled_dataset_folder
+from core.devices import transistor
+from core.ensemble import load_predictor
+from core.ensemble.estimator import has_amplifier
+from core.ensemble.fitting import as_if_unseen, error_ratio
+from core.training.start import start_training
+from tests.tiny import OVERRIDES
+
+CIRCUIT = load_circuit("two_stage_opamp")
+ROWS = {"source": 500, "target": 260}
+
+
+def few_rows(folder: Path) -> Path:
+    """The first rows of the bundled data."""
+    shutil.copytree(bundled_dataset_folder(CIRCUIT.id), folder)
+    for domain, count in ROWS.items():
+        for path in (folder / domain).glob("*.csv"):
+            table = pd.read_csv(path)
+            keep = table["row"] < count if path.name == FILE else table.index < count
+            table[keep].to_csv(path, index=False)
+    return folder
+
+
+def train(data: Path, out: Path, patch: pytest.MonkeyPatch) -> str:
+    """Train few networks and the ensemble; what the run logged."""
+    steps = {"current": 400, "capacitances": 60, "imbalance": 150}
+    patch.setattr(transistor, "_ITERATIONS", steps)
+    start_training(CIRCUIT, data, out, overrides=list(OVERRIDES), stages=("baseline", "align"))
+    return (out / "events.jsonl").read_text()
+
+
+def test_transistors_that_lower_the_errors_are_kept(tmp_path, monkeypatch):
+    data, run = few_rows(tmp_path / "data"), tmp_path / "run"
+    log = train(data, run, monkeypatch)
+    assert "of those without: kept" in log
+    assert has_amplifier(run, CIRCUIT)
+    assert load_predictor(run).low_fidelity is not None
+
+
+def test_transistors_of_other_designs_are_left_out(tmp_path, monkeypatch):
+    data, run = few_rows(tmp_path / "data"), tmp_path / "run"
+    path = data / "target" / FILE
+    points = pd.read_csv(path)
+    points["row"] = (points["row"] + 1) % ROWS["target"]
+    points.sort_values(["row", "device"], kind="stable").to_csv(path, index=False)
+    log = train(data, run, monkeypatch)
+    assert "of those without: left out" in log
+    assert not has_amplifier(run, CIRCUIT)
+    assert load_predictor(run).low_fidelity is None
+    names = json.loads((run / "manifest.json").read_text())
+    assert f"{CIRCUIT.id}_gaussian_process.safetensors" in names
+
+
+def test_the_ratio_of_errors_is_their_geometric_mean_over_metrics_and_sizes():
+    y = torch.zeros(100, 2)
+    theirs = torch.linspace(0.01, 1.0, 100)[:, None].repeat(1, 2)
+    mine = theirs * torch.tensor([0.5, 0.125])
+    assert error_ratio(y, mine, theirs) == pytest.approx(0.25)
+    assert error_ratio(y, theirs, -theirs) == pytest.approx(1.0)
+
+
+def test_errors_of_rows_that_were_seen_are_stretched_to_those_of_the_others():
+    y, seen = torch.zeros(200, 1), torch.arange(200) < 100
+    error = torch.linspace(0.01, 1.0, 100)[:, None]
+    held_out = torch.cat([error, 3.0 * error])
+    found = as_if_unseen(y, held_out, seen)
+    torch.testing.assert_close(found[:100], 3.0 * error)
+    torch.testing.assert_close(found[100:], held_out[100:])
+    assert torch.equal(as_if_unseen(y, held_out, ~seen), held_out)
