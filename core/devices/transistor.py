@@ -26,14 +26,14 @@ from core.models.layers import MemberLinear
 
 _HIDDEN, _LAYERS, _SMALL = 48, 3, 32
 _BURN_IN = 500
-_ITERATIONS = {"current": 2500, "capacitances": 300, "imbalance": 2500}
+_ITERATIONS = {"current": 4000, "capacitances": 300, "imbalance": 6000}
 _BATCH, _RATE = 512, 5e-3
 # 1/V, typical slopes of ln gm, ln gds and ln gmbs along the drain and the gate voltage.
 _DRAIN_SLOPES, _GATE_SLOPE = (0.05, 1.0, 0.05), 10.0
 # What an error of the logs of these ratios is multiplied with before it counts.
 _RATIO_WEIGHTS = (5e3, 5e2, 5e3)
 _SURFACE = 0.8  # V, surface potential of the body effect the network starts from
-_DECAY = 1e-3  # of the squared weights of the imbalance: its rows are few
+_DECAY = 1e-4  # of the squared weights of the imbalance: its rows are few
 _FAR_APART = 1.0  # V between drains; beyond it one of two equal transistors is in triode
 _UNIT = 1e-15  # F um^-2 and F um^-1, in which capacitances are of order one
 

@@ -11,9 +11,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
+import torch
+from scipy import stats
 
 from core.errors import InputError
-from core.inverse.pools import Sampler, SearchSettings
+from core.inverse.correction import PRIOR_DESIGNS
+from core.inverse.pools import Sampler, SearchSettings, pose
 from core.inverse.search import DesignResult, design
 from core.inverse.specification import Specification
 from core.inverse.verify import PASS, Simulated, judge
@@ -106,14 +109,32 @@ def design_until(
         found, spent = int((table["verdict"] == PASS).sum()), len(table)
         if progress is not None:
             progress(spent, budget)
-        chance = float(result.candidates["probability"].max())
         over = found >= confirmed or spent >= budget
-        hopeless = not over and spent >= PATIENCE and (budget - spent) * chance < HOPE
+        hopeless = (
+            not over
+            and spent >= PATIENCE
+            and (budget - spent) * _chance(learned, result, spent - len(simulated.failure)) < HOPE
+        )
         if over or hopeless:
             break
         learned = bench.learn(table)
     reasons = Counter(table["failure"].map(failure_categories).explode().dropna())
     return Campaign(table, found, dict(reasons.most_common()), result, hopeless)
+
+
+def _chance(learned: Workbench, result: DesignResult, told: int) -> float:
+    """Probability that the best of the candidates meets everything, when so many designs have told.
+
+    What a Student's t process predicts is t-distributed (Shah, Wilson and Ghahramani 2014): a model
+    that few designs have tried is not believed where it is sure that nothing will do.
+    """
+    specification = result.specification
+    question = pose(learned, specification, result.supply_voltage)
+    sizes = result.candidates[specification.circuit.variable_names]
+    outcome = learned.forward(torch.tensor(sizes.to_numpy(dtype=float)))
+    sigmas = question.problem.standardised(outcome)
+    held = stats.t.cdf(sigmas.numpy(), PRIOR_DESIGNS + told).prod(axis=1)
+    return float((held * outcome.validity.numpy()).max())
 
 
 def _rows(specification: Specification, result: DesignResult, simulated: Simulated) -> pd.DataFrame:

@@ -22,6 +22,8 @@ FILES = {
     "target": ("target_design_features.csv", "target_targets.csv"),
 }
 _DIGITS = "%.6g"
+# Common-mode rejection hangs on some 10 uV between the gates of an input pair at a volt or more.
+_OPERATING_POINT_DIGITS = "%.9g"
 
 
 def generate(
@@ -99,7 +101,7 @@ def _write_domain(
     targets.to_csv(folder / domain / target_file, index=False, float_format=_DIGITS)
     if domain == "target" and table.operating_points is not None:
         path = folder / domain / operating_point.FILE
-        table.operating_points.to_csv(path, index=False, float_format=_DIGITS)
+        table.operating_points.to_csv(path, index=False, float_format=_OPERATING_POINT_DIGITS)
 
 
 def _description(
