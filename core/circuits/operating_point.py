@@ -12,7 +12,8 @@ CONDUCTANCES = ("gm", "gds", "gmbs")
 # follows by conservation of charge. Then the junctions of drain and source.
 CHARGES = ("cgg", "cgd", "cgs", "cdg", "cdd", "cds", "cbg", "cbd", "cbs")
 JUNCTIONS = ("capbd", "capbs")
-QUANTITIES = ("id", *CONDUCTANCES, *VOLTAGES, *CHARGES, *JUNCTIONS)
+SUBSTRATE = "isub"  # From drain to bulk: what hot carriers tear loose.
+QUANTITIES = ("id", *CONDUCTANCES, *VOLTAGES, *CHARGES, *JUNCTIONS, SUBSTRATE)
 KEYS = ("row", "device")
 FILE = "target_operating_points.csv"  # in a data set's folder of process B
 

@@ -77,7 +77,7 @@ class AmplifierModel(nn.Module):
     Attributes:
         transistors: one model a polarity, in the order of ``topology.kinds``.
         guess: node voltages (V) from the logs of the sizes.
-        overlap: of a gate with drain and source, F/um, one a polarity.
+        overlap: of a gate with drain and source, F/um, a row each polarity.
         slowest: log10 Hz, below every unity-gain frequency that was seen.
     """
 
@@ -91,7 +91,7 @@ class AmplifierModel(nn.Module):
         # In single precision: an error of 1e-6 of a current is far below the networks' own.
         self.transistors = TransistorModel(len(topology.kinds)).float()
         self.guess = ScaledNetwork([inputs, _GUESSING, topology.unknowns])
-        self.register_buffer("overlap", torch.zeros(len(topology.kinds), dtype=torch.float64))
+        self.register_buffer("overlap", torch.zeros(len(topology.kinds), 2, dtype=torch.float64))
         self.register_buffer("slowest", torch.tensor(0.0, dtype=torch.float64))
         self._stamp()
         self._seat()
@@ -103,6 +103,7 @@ class AmplifierModel(nn.Module):
         probe = torch.zeros(3 * k, n, dtype=torch.float64)
         flow = torch.zeros(k, n, dtype=torch.float64)
         conductance = torch.zeros(3 * k + len(t.resistors), n, n, dtype=torch.float64)
+        leak = torch.zeros(3 * k, n, n, dtype=torch.float64)
         per_device = len(CHARGES) + 4
         capacitance = torch.zeros(per_device * k + len(t.capacitors) + 1, n, n, dtype=torch.float64)
         for i, device in enumerate(t.transistors):
@@ -114,9 +115,10 @@ class AmplifierModel(nn.Module):
             flow[i, d] += sign
             flow[i, s] -= sign
             for row, control in enumerate((g, d, b)):
-                for node, way in ((d, 1.0), (s, -1.0)):
-                    conductance[3 * i + row, node, control] += way
-                    conductance[3 * i + row, node, s] -= way
+                for into, matrices in ((s, conductance), (b, leak)):
+                    for node, way in ((d, 1.0), (into, -1.0)):
+                        matrices[3 * i + row, node, control] += way
+                        matrices[3 * i + row, node, s] -= way
             base = per_device * i
             for row, name in enumerate(CHARGES):
                 charge, control = ({"g": g, "d": d, "s": s, "b": b}[letter] for letter in name[1:])
@@ -132,7 +134,8 @@ class AmplifierModel(nn.Module):
         _connect(capacitance[-1], t.node(OUTPUT), t.node(GROUND))
         self._probe, self._flow = probe.T.contiguous(), flow
         self._conductance, self._capacitance = conductance.flatten(1), capacitance.flatten(1)
-        self._leak = _LEAK * torch.eye(n, dtype=torch.float64)
+        self._to_bulk = leak.flatten(1)
+        self._to_ground = _LEAK * torch.eye(n, dtype=torch.float64)
 
     def _seat(self) -> None:
         """Seat the transistors, and their equal pairs, in one row a polarity.
@@ -192,8 +195,9 @@ class AmplifierModel(nn.Module):
         probes = (volts @ self._probe).unflatten(1, (-1, 3))
         currents, slopes = self._bias(sizes, probes)
         slopes = self._balanced(sizes, probes, slopes)
+        leaks = self._leaks(sizes, probes, currents, slopes)
         return SmallSignal(
-            conductance=self._conductances(designs, slopes),
+            conductance=self._conductances(designs, slopes) + leaks,
             voltages=volts,
             probes=probes,
             currents=currents,
@@ -222,7 +226,16 @@ class AmplifierModel(nn.Module):
         n = len(self.topology.nodes)
         ohms = [1.0 / designs[:, branch.variable, None] for branch in self.topology.resistors]
         values = torch.cat([slopes.flatten(1), *ohms], dim=1)
-        return (values @ self._conductance).view(-1, n, n) + self._leak
+        return (values @ self._conductance).view(-1, n, n) + self._to_ground
+
+    def _leaks(self, sizes: Tensor, probes: Tensor, currents: Tensor, slopes: Tensor) -> Tensor:
+        """Nodal matrix n x N x N, S, of the shares of the drain currents that end in the bulks."""
+        n = len(self.topology.nodes)
+        log_share, relative = self.transistors.substrate.with_slopes(self._seated(sizes, probes))
+        found = self._seats.back(torch.cat([log_share[..., None], relative], dim=-1)).double()
+        share = torch.exp(found[..., :1].clamp(max=0.0))
+        leaks = share * (slopes + currents[..., None] * found[..., 1:])
+        return (leaks.flatten(1) @ self._to_bulk).view(-1, n, n)
 
     def _balanced(self, sizes: Tensor, probes: Tensor, slopes: Tensor) -> Tensor:
         """Slopes n x k x 3 with the ratios of equal transistors as the imbalance has them."""
@@ -268,8 +281,7 @@ class AmplifierModel(nn.Module):
     def _capacitances(self, designs: Tensor, probes: Tensor) -> Tensor:
         t, sizes = self.topology, self._sizes(designs)
         found = self._seats.back(self.transistors.charge(self._seated(sizes, probes))).double()
-        overlap = designs[:, self._widths] * self.overlap[self._kinds]
-        overlaps = overlap[:, :, None].expand(-1, -1, 2)
+        overlaps = designs[:, self._widths, None] * self.overlap[self._kinds]
         own = [designs[:, branch.variable, None] for branch in t.capacitors]
         load = torch.full_like(designs[:, :1], self.surroundings.load)
         values = torch.cat([torch.cat([found, overlaps], 2).flatten(1), *own, load], dim=1)

@@ -21,7 +21,7 @@ FEWEST_DESIGNS = 50
 _GUESSING = 1000  # steps to learn a guess of the node voltages
 _BELOW = 0.5  # decades below the lowest unity-gain frequency, from where others are looked for
 _OVERLAP = 1.7e-16  # F/um, where the search for the gate overlaps begins
-_OVERLAP_STEPS = 40
+_OVERLAP_STEPS = 150
 
 
 def fit_amplifier(
@@ -130,15 +130,16 @@ def _fit_overlap(model: AmplifierModel, table: DomainTable, between: Callable[[]
 
     def miss(values: np.ndarray) -> float:
         between()
-        model.overlap = torch.tensor(values * _OVERLAP)
+        model.overlap = torch.tensor(values.reshape(model.overlap.shape) * _OVERLAP)
         with torch.no_grad():
             found = model.loop_estimates(designs, at)
         told = _balanced_columns({name: values.numpy() for name, values in found.items()})
         return float(np.nanmedian(np.abs(told - wanted), axis=0).sum())
 
     options = {"maxfev": _OVERLAP_STEPS}
-    best = minimize(miss, np.ones(len(model.overlap)), method="Nelder-Mead", options=options)
-    model.overlap = torch.tensor(best.x * _OVERLAP)
+    start = np.ones(model.overlap.numel())
+    best = minimize(miss, start, method="Nelder-Mead", options=options)
+    model.overlap = torch.tensor(best.x.reshape(model.overlap.shape) * _OVERLAP)
 
 
 def _balanced_columns(metrics: Mapping[str, np.ndarray]) -> np.ndarray:

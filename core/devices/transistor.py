@@ -21,20 +21,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core.circuits.operating_point import CHARGES, CONDUCTANCES, JUNCTIONS
+from core.circuits.operating_point import CHARGES, CONDUCTANCES, JUNCTIONS, SUBSTRATE
 from core.models.layers import MemberLinear
 
 _HIDDEN, _LAYERS, _SMALL = 48, 3, 32
 _BURN_IN = 500
-_ITERATIONS = {"current": 4000, "capacitances": 300, "imbalance": 6000}
+_ITERATIONS = {"current": 4000, "capacitances": 300, "imbalance": 6000, "substrate": 1500}
 _BATCH, _RATE = 512, 5e-3
-# 1/V, typical slopes of ln gm, ln gds and ln gmbs along the drain and the gate voltage.
-_DRAIN_SLOPES, _GATE_SLOPE = (0.05, 1.0, 0.05), 10.0
+# 1/V, typical slopes of ln gm, ln gds and ln gmbs / gm along the drain and the gate voltage.
+_DRAIN_SLOPES, _GATE_SLOPES = (0.05, 1.0, 0.01), (10.0, 10.0, 1.0)
 # What an error of the logs of these ratios is multiplied with before it counts.
-_RATIO_WEIGHTS = (5e3, 5e2, 5e3)
+_RATIO_WEIGHTS = (5e3, 5e2, 1e5)
 _SURFACE = 0.8  # V, surface potential of the body effect the network starts from
 _DECAY = 1e-4  # of the squared weights of the imbalance: its rows are few
 _FAR_APART = 1.0  # V between drains; beyond it one of two equal transistors is in triode
+_LEAST_SHARE = 1e-9  # of the drain current; less of it in the bulk does not show
 _UNIT = 1e-15  # F um^-2 and F um^-1, in which capacitances are of order one
 
 
@@ -89,6 +90,13 @@ class ScaledNetwork(nn.Module):
             found.append(x)
         return found
 
+    def pulled_back(self, hidden: list[Tensor]) -> Tensor:
+        """Derivative of the first output, in its units, by the standardised inputs: (P x) n x i."""
+        back = self.weights[-1][..., :1].mT
+        for weight, tanh in zip(reversed(self.weights[:-1]), reversed(hidden), strict=True):
+            back = torch.addcmul(back, back * tanh, tanh, value=-1.0) @ weight.mT
+        return back
+
     def forward(self, inputs: Tensor) -> Tensor:
         """Map (P x) n x i to (P x) n x o."""
         found: Tensor = self.layers[-1](self.hidden((inputs - self.centre) / self.spread)[-1])
@@ -136,10 +144,7 @@ class DrainCurrent(ScaledNetwork):
         x = (inputs - self.centre) / self.spread
         hidden = self.hidden(x)
         value = self.layers[-1](hidden[-1]) + x @ self.straight
-        back = self.weights[-1].mT
-        for weight, tanh in zip(reversed(self.weights[:-1]), reversed(hidden), strict=True):
-            back = torch.addcmul(back, back * tanh, tanh, value=-1.0) @ weight.mT
-        back = (back + self.straight.mT) / self.spread * self.scale
+        back = (self.pulled_back(hidden) + self.straight.mT) / self.spread * self.scale
         by_drive = back[..., 7]
         slopes = torch.stack(
             [
@@ -152,23 +157,52 @@ class DrainCurrent(ScaledNetwork):
         return (value * self.scale + self.level)[..., 0], slopes
 
 
+class SubstrateShare(ScaledNetwork):
+    """ln of the share of the drain current that ends in the bulk, and its derivatives.
+
+    Hot carriers tear it loose near the drain. Small as it is, it rises so steeply with the drain
+    voltage that a per cent of an output conductance may be its.
+    """
+
+    def __init__(self, polarities: int | None = None) -> None:
+        super().__init__([5, _SMALL, _SMALL, 1], polarities)
+
+    def with_slopes(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map inputs (P x) n x 5 to the ln ((P x) n) and derivatives by vgs, vds and vbs (x 3)."""
+        hidden = self.hidden((z - self.centre) / self.spread)
+        value = self.layers[-1](hidden[-1]) * self.scale + self.level
+        back = self.pulled_back(hidden) / self.spread * self.scale
+        slopes = torch.stack([back[..., 2], back[..., 3], -back[..., 4]], dim=-1)
+        return value[..., 0], slopes
+
+
 class Imbalance(ScaledNetwork):
     """ln of the ratios of gm, gds and gmbs of two equal transistors with a common source, n x 3.
 
     It is linear in the differences of their drain and gate voltages; the network gives the slopes
-    (1/V) at the mean of their voltages.
+    (1/V) at the mean of their voltages, of gm, gds and gmbs / gm. That last ratio is what an input
+    pair whose source follows both gates makes of a common-mode voltage.
     """
 
     def __init__(self, polarities: int | None = None) -> None:
         super().__init__([5, _HIDDEN, _HIDDEN, 6], polarities)
-        units = torch.tensor([*_DRAIN_SLOPES, *[_GATE_SLOPE] * 3], dtype=torch.float64)
+        units = torch.tensor([*_DRAIN_SLOPES, *_GATE_SLOPES], dtype=torch.float64)
         self.scale = units.expand_as(self.scale).clone()
 
-    def of_pair(self, z: Tensor, difference: Tensor) -> Tensor:
-        """Map inputs (P x) n x 5 and differences of vgs, vds (and vsb), x 3, to (P x) n x 3."""
+    def told(self, z: Tensor, difference: Tensor) -> Tensor:
+        """Map inputs (P x) n x 5 and differences of vgs, vds (and vsb), x 3, to (P x) n x 3.
+
+        Returns:
+            ln of the ratios of gm, gds and gmbs / gm.
+        """
         by_drain, by_gate = self(z).split(3, dim=-1)
         found: Tensor = by_drain * difference[..., 1:2] + by_gate * difference[..., :1]
         return found
+
+    def of_pair(self, z: Tensor, difference: Tensor) -> Tensor:
+        """Likewise, to ln of the ratios of gm, gds and gmbs."""
+        gm, gds, rest = self.told(z, difference).unbind(-1)
+        return torch.stack([gm, gds, gm + rest], dim=-1)
 
 
 class TransistorModel(nn.Module):
@@ -184,6 +218,7 @@ class TransistorModel(nn.Module):
         # Charges' derivatives per gate area (fF um^-2) and junctions per width (fF um^-1).
         self.capacitances = ScaledNetwork([5, _SMALL, charges], polarities)
         self.imbalance = Imbalance(polarities)
+        self.substrate = SubstrateShare(polarities)
 
     def bias(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Drain current ((P x) n, A) and gm, gds, gmbs (x 3, S)."""
@@ -226,6 +261,7 @@ def fit_transistor(
         model = TransistorModel()
         _fit_current(model.current, points, between)
         _fit_capacitances(model.capacitances, points, between)
+        _fit_substrate(model.substrate, points, between)
         if len(pairs):
             _fit_imbalance(model.imbalance, pairs, between)
         else:
@@ -266,16 +302,25 @@ def _fit_capacitances(
     fit_scaled(model, z, values, between, _ITERATIONS["capacitances"])
 
 
+def _fit_substrate(
+    model: SubstrateShare, points: pd.DataFrame, between: Callable[[], None]
+) -> None:
+    share = _columns(points, (SUBSTRATE,)) / _columns(points, ("id",))
+    log_share = torch.log(share.clamp(min=0.0) + _LEAST_SHARE)
+    fit_scaled(model, _inputs_of(points), log_share, between, _ITERATIONS["substrate"])
+
+
 def _fit_imbalance(model: Imbalance, pairs: pd.DataFrame, between: Callable[[], None]) -> None:
     first, second = _inputs_of(pairs), _inputs_of(pairs, "_other")
     mean, difference = (first + second) / 2.0, (first - second)[:, 2:]
     ratio = (_columns(pairs, CONDUCTANCES) / _columns(pairs, CONDUCTANCES, "_other")).log()
     near = difference[:, 1].abs() < _FAR_APART
     mean, difference, ratio = mean[near], difference[near], ratio[near]
+    ratio[:, 2] -= ratio[:, 0]
     model.standardise(mean)
 
     def loss() -> Tensor:
-        error = (model.of_pair(mean, difference) - ratio) * ratio.new_tensor(_RATIO_WEIGHTS)
+        error = (model.told(mean, difference) - ratio) * ratio.new_tensor(_RATIO_WEIGHTS)
         size = torch.stack([weight.square().sum() for weight in model.weights]).sum()
         return functional.huber_loss(error, torch.zeros_like(error), delta=0.3) + _DECAY * size
 

@@ -131,7 +131,8 @@ def _chance(learned: Workbench, result: DesignResult, told: int) -> float:
     specification = result.specification
     question = pose(learned, specification, result.supply_voltage)
     sizes = result.candidates[specification.circuit.variable_names]
-    outcome = learned.forward(torch.tensor(sizes.to_numpy(dtype=float)))
+    with torch.no_grad():
+        outcome = learned.forward(torch.tensor(sizes.to_numpy(dtype=float)))
     sigmas = question.problem.standardised(outcome)
     held = stats.t.cdf(sigmas.numpy(), PRIOR_DESIGNS + told).prod(axis=1)
     return float((held * outcome.validity.numpy()).max())

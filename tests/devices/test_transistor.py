@@ -7,11 +7,15 @@ import pandas as pd
 import pytest
 import torch
 
-from core.circuits.operating_point import QUANTITIES
+from core.circuits.operating_point import CHARGES, JUNCTIONS
 from core.devices import transistor
 from core.devices.transistor import DrainCurrent, fit_transistor, side_by_side, size_and_bias
 
 THERMAL, THRESHOLD, EARLY = 0.08, 0.7, 20.0
+
+
+def share_in_bulk(vds):
+    return np.exp((vds - 2.5) / 0.2)
 
 
 def long_channel(seed: int, count: int) -> pd.DataFrame:
@@ -26,8 +30,9 @@ def long_channel(seed: int, count: int) -> pd.DataFrame:
     table["gm"] = 2 * current / (drive * THERMAL) / (1 + np.exp((THRESHOLD - vgs) / THERMAL))
     table["gds"] = current / (EARLY * length + vds)
     table["gmbs"] = 0.2 * table["gm"]
-    for name in QUANTITIES[7:]:
+    for name in (*CHARGES, *JUNCTIONS):
         table[name] = 1e-15 * width * (1 + 0.1 * vgs)
+    table["isub"] = current * share_in_bulk(vds)
     return table
 
 
@@ -41,7 +46,9 @@ def inputs_of(points: pd.DataFrame) -> torch.Tensor:
 def fitted():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            transistor, "_ITERATIONS", {"current": 300, "capacitances": 60, "imbalance": 200}
+            transistor,
+            "_ITERATIONS",
+            {"current": 300, "capacitances": 60, "imbalance": 200, "substrate": 200},
         )
         points = long_channel(0, 400)
         other = points.assign(vds=points["vds"] + 0.1)
@@ -78,6 +85,17 @@ def test_capacitances_come_back_in_farad(fitted):
     assert np.median(np.abs(found[:, 0] / points["cgg"] - 1)) < 0.03
 
 
+def test_the_share_in_the_bulk_and_its_slopes_come_back(fitted):
+    points = long_channel(5, 100)
+    log_share, slopes = fitted.substrate.with_slopes(inputs_of(points))
+    expected = share_in_bulk(points["vds"].to_numpy())
+    assert np.median(np.abs(np.exp(log_share.numpy()) / expected - 1)) < 0.05
+    assert np.median(np.abs(slopes[:, 1].numpy() * 0.2 - 1)) < 0.1
+    z = inputs_of(points).requires_grad_(True)
+    (by_input,) = torch.autograd.grad(fitted.substrate.with_slopes(z)[0].sum(), z)
+    torch.testing.assert_close(slopes * torch.tensor([1.0, 1.0, -1.0]), by_input[:, 2:])
+
+
 def test_equal_transistors_differ_as_their_drains_do(fitted):
     z = torch.tensor([[np.log(10.0), 1.0, 0.9, 1.0, 0.0]])
     same = fitted.imbalance.of_pair(z, torch.zeros(1, 3, dtype=torch.float64))
@@ -99,6 +117,8 @@ def test_polarities_side_by_side_answer_as_each_by_itself(fitted):
         torch.testing.assert_close(current[row], expected[0])
         torch.testing.assert_close(slopes[row], expected[1])
         torch.testing.assert_close(both.charge(points)[row], model.charge(points[row]))
+        shares = both.substrate.with_slopes(points), model.substrate.with_slopes(points[row])
+        torch.testing.assert_close([part[row] for part in shares[0]], list(shares[1]))
         torch.testing.assert_close(
             both.imbalance.of_pair(points, difference)[row],
             model.imbalance.of_pair(points[row], difference[row]),

@@ -37,7 +37,7 @@ def few_rows(folder: Path) -> Path:
 
 def train(data: Path, out: Path, patch: pytest.MonkeyPatch) -> str:
     """Train few networks and the ensemble; what the run logged."""
-    steps = {"current": 400, "capacitances": 60, "imbalance": 150}
+    steps = {"current": 400, "capacitances": 60, "imbalance": 150, "substrate": 100}
     patch.setattr(transistor, "_ITERATIONS", steps)
     start_training(CIRCUIT, data, out, overrides=list(OVERRIDES), stages=("baseline", "align"))
     return (out / "events.jsonl").read_text()
