@@ -14,6 +14,9 @@ import math
 import torch
 from torch import Tensor
 
+_ERROR_SIZES = (0.5, 0.9)  # Quantiles: a typical error and a large one.
+_EXACT = 1e-6  # Standard deviations; a smaller error counts as that.
+
 
 def temperature_squared(y: Tensor, mu: Tensor, variance: Tensor, weight: Tensor) -> Tensor:
     """T^2 = mean((y - mu)^2 / sigma^2) per metric, over the entries of weight 1.
@@ -27,6 +30,12 @@ def temperature_squared(y: Tensor, mu: Tensor, variance: Tensor, weight: Tensor)
     score = torch.where(weight > 0, (y - mu).square() / variance, 0.0)
     count = weight.sum(0)
     return torch.where(count > 0, score.sum(0) / count.clamp(min=1), 1.0).clamp(min=1e-12)
+
+
+def typical_and_large(error: Tensor) -> Tensor:
+    """A typical and a large size of errors n x m, 2 x m: what the bulk and the tail are like."""
+    sizes = error.new_tensor(_ERROR_SIZES)
+    return torch.quantile(error.abs(), sizes, dim=0).clamp(min=_EXACT)
 
 
 def conformal_half_width(

@@ -14,7 +14,11 @@ from torch import Tensor
 
 from core.devices.amplifier import AmplifierModel
 from core.devices.fitting import fit_amplifier
-from core.ensemble.calibration import conformal_half_width, temperature_squared
+from core.ensemble.calibration import (
+    conformal_half_width,
+    temperature_squared,
+    typical_and_large,
+)
 from core.ensemble.estimator import (
     AmplifierEstimator,
     save_amplifier,
@@ -25,7 +29,6 @@ from core.ensemble.fusion_fitting import (
     cross_fitted_fusion,
     fit_fusion,
     needed_members,
-    stacked,
 )
 from core.ensemble.members import (
     NETWORK_KINDS,
@@ -45,8 +48,6 @@ from core.training.workspace import Workspace
 FUSED_KINDS = ("align", "target_only")
 UNSEEN_FOLD = 0  # of the cross-fitting; the amplifier's transistors are not fitted to it
 _WORTH = 0.9  # of the errors, beyond which the transistors are not worth the time they take
-_EXACT = 1e-6  # Standard deviations; a smaller error counts as that.
-_ERROR_QUANTILES = (0.5, 0.9)  # a typical and a large error
 
 
 @dataclass(frozen=True)
@@ -90,12 +91,10 @@ def fit_ensemble(work: Workspace) -> None:
         name: calibrate(y, held, weight, coverage, 1.0 if name == "baseline" else learning)
         for name, held in held_out.items()
     }
-    # The process' hyper-parameters have seen every row: its held-out errors are small already.
-    others = 1.0 - fusion.process_share(*stacked(members)[1:])
-    calibrations["ensemble"] = calibrate(y, fused, weight, coverage, learning**others)
+    calibrations["ensemble"] = calibrate(y, fused, weight, coverage, learning)
     if process:  # By itself it has one sigma everywhere.
         alone = HeldOut(process.held_out, torch.ones_like(process.held_out))
-        calibrations[PROCESS] = calibrate(y, alone, weight, coverage, 1.0)
+        calibrations[PROCESS] = calibrate(y, alone, weight, coverage, learning)
     validity = fit_validity(
         (work.transforms.features(work.dataset.source.designs), work.dataset.source.valid),
         (work.transforms.features(work.dataset.train.designs), work.dataset.train.valid),
@@ -145,20 +144,15 @@ def as_if_unseen(y: Tensor, held_out: Tensor, seen: Tensor) -> Tensor:
         y: n x m; held_out: n x m, predicted; seen: n booleans.
     """
     error = y - held_out
-    sizes = torch.tensor(_ERROR_QUANTILES)
-    known, new = (torch.quantile(error[rows].abs(), sizes, dim=0) for rows in (seen, ~seen))
-    ratio = (new / known.clamp(min=_EXACT)).amax(0).clamp(min=1.0)
+    ratio = (typical_and_large(error[~seen]) / typical_and_large(error[seen])).amax(0)
+    ratio = ratio.clamp(min=1.0)
     return torch.where(seen[:, None], y - error * ratio, held_out)
 
 
 def error_ratio(y: Tensor, held_out: Tensor, other: Tensor) -> float:
     """Errors n x m of held-out predictions over those of others, typical and large, of a metric."""
-    sizes = torch.tensor(_ERROR_QUANTILES)
-    mine, theirs = (
-        torch.quantile((y - predicted).abs(), sizes, dim=0).clamp(min=_EXACT)
-        for predicted in (held_out, other)
-    )
-    return float((mine / theirs).log().mean().exp())
+    ratio = typical_and_large(y - held_out) / typical_and_large(y - other)
+    return float(ratio.log().mean().exp())
 
 
 def _network_predictions(work: Workspace) -> dict[str, HeldOut]:

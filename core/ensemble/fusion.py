@@ -97,12 +97,5 @@ class Fusion:
             trust = trust * trust_in_process(away, self.far.square())
         return fuse(mu, calibrated, self.weights, trust)
 
-    def process_share(self, variance: Tensor, doubt: Tensor | None) -> Tensor:
-        """Mean share per metric (m) of the Gaussian process, given raw variances k x n x m."""
-        if doubt is None:
-            return torch.zeros_like(self.reach)
-        trust = trust_in_process(doubt, self.reach)
-        return shares(self._calibrated(variance), self.weights, trust)[-1].mean(0)
-
     def _calibrated(self, variance: Tensor) -> Tensor:
         return self.temperature_squared.unsqueeze(1) * variance

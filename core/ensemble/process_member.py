@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
+from core.ensemble.calibration import typical_and_large
 from core.ensemble.gaussian_process import (
     GaussianProcess,
     Hyperparameters,
     fit_hyperparameters,
+    held_out_mean,
     posterior_mean,
+    side_by_side,
 )
 from core.ensemble.process_doubt import doubt, held_out_doubt, telling_rows, whitening
 from core.models import MLP
 
 _BLOCK = 128  # Rows at a time: their kernels stay in the processor's cache, four times as fast.
-_LARGE = 0.9  # The quantile of the errors that intervals of 90 % are made of.
 _FAR = 8.0  # Standard deviations of A at which extrapolations are cut.
 # Typical errors of an estimate beyond which its error is cut before a process learns it: a few
 # designs where the estimate breaks down would else set the noise for all.
@@ -33,8 +35,10 @@ class ProcessMember(nn.Module):
     (n x q), the weights alpha of their kernels (m x n) and the hyper-parameters. Only the first
     of A's networks is asked: which of them shapes the inputs hardly matters, and each costs time.
     Where there is an estimator (features to standardised metrics, n x m), its estimates are inputs
-    too, and what the processes learn is its error.
+    too, and what a process learns may be the error of its own output's estimate.
     """
+
+    rests: Tensor
 
     centre: Tensor
     spread: Tensor
@@ -57,6 +61,7 @@ class ProcessMember(nn.Module):
         self._baseline = (_first_network(baseline),)  # In a tuple: stored elsewhere.
         self._estimator = estimator
         shapes = {
+            "rests": (m,),
             "centre": (q,),
             "spread": (q,),
             "shift": (m,),
@@ -75,7 +80,7 @@ class ProcessMember(nn.Module):
 
     @property
     def has_estimator(self) -> bool:
-        """Whether the processes learn the error of an estimate."""
+        """Whether estimates are among the inputs."""
         return self._estimator is not None
 
     def raw_inputs(self, x: Tensor) -> Tensor:
@@ -87,9 +92,11 @@ class ProcessMember(nn.Module):
         return torch.cat([told, self._estimator(x).clamp(-_FAR, _FAR)], dim=1)
 
     def prior(self, raw: Tensor) -> Tensor:
-        """What is expected before any row is known (r x m), by the raw inputs (r x q)."""
-        m = len(self.shift)
-        return raw[:, -m:] if self._estimator is not None else raw.new_zeros(len(raw), m)
+        """What is expected before any row is known (r x m), by the raw inputs (r x q).
+
+        The estimates of the outputs that rest on theirs (1 in ``rests``), and 0.
+        """
+        return raw[:, -len(self.rests) :] * self.rests
 
     def process_inputs(self, x: Tensor) -> Tensor:
         """The same, standardised on B's training rows."""
@@ -159,49 +166,99 @@ def fit_process(
         x: n x f features. y: n x m standardised metrics, all measured.
         fold: n cross-fitting folds.
         between: called between steps; may raise to stop.
-        estimator: an estimate whose error is to be learned.
-
-    The hyper-parameters are those of all rows, also where folds are left out: few enough to leave
-    a row's own influence small.
+        estimator: an estimate that helps. Where errors stay smaller so, a process learns its error.
     """
-    member, standardised, prior = _empty(baseline, x, y, estimator)
-    found = fit_hyperparameters(member.inputs, standardised, between)
-    process = GaussianProcess(member.inputs, standardised, found)
+    member, raw = _empty(baseline, x, y, estimator)
+    inputs, m = member.inputs, y.shape[1]
+    estimates = raw[:, -m:] if estimator is not None else None
+    learned = [
+        min(_ways(inputs, y[:, [j]].double(), estimates, j, between), key=_Learned.badness)
+        for j in range(m)
+    ]
+    for name in ("rests", "shift", "scale"):
+        setattr(member, name, torch.cat([getattr(one, name) for one in learned]))
+    found = side_by_side([one.found for one in learned])
+    wanted = torch.cat([one.wanted for one in learned], dim=1)
+    process = GaussianProcess(inputs, wanted, found)
     member.length, member.amplitude = found.length, found.amplitude
     member.noise, member.slope, member.alpha = found.noise, found.slope, process.alpha
-    member.telling = member.inputs[telling_rows(member.inputs, found)]
+    member.telling = inputs[telling_rows(inputs, found)]
     member.white = whitening(member.telling, found)
-    by_fold, by_row = process.leave_out(fold), process.leave_out(torch.arange(len(x)))
+    unseen = held_out_mean(inputs, wanted, fold, found, between)
+    by_fold = wanted - process.leave_out(fold)
+    by_row = torch.cat([one.left_out for one in learned], dim=1)
     return FittedProcess(
         member=member.eval(),
-        held_out=(prior + by_fold * member.scale + member.shift).float(),
-        doubt=held_out_doubt(member.inputs, fold, found).float(),
-        learning=_learning(standardised - by_fold, standardised - by_row),
+        held_out=(member.prior(raw) + unseen * member.scale + member.shift).float(),
+        doubt=held_out_doubt(inputs, fold, found).float(),
+        learning=_learning(by_fold, by_row),
     )
+
+
+@dataclass(frozen=True)
+class _Learned:
+    """A process of one output on n rows, and what it was asked to learn.
+
+    Attributes:
+        rests: 1 where that is the error of an estimate, 0 where the output itself; shape 1.
+        shift: shape 1. scale: shape 1.
+        wanted: n x 1, standardised by shift and scale.
+        found: hyper-parameters.
+        left_out: n x 1, errors of each row's mean from all others, standardised likewise.
+    """
+
+    rests: Tensor
+    shift: Tensor
+    scale: Tensor
+    wanted: Tensor
+    found: Hyperparameters
+    left_out: Tensor
+
+    def badness(self) -> float:
+        """How large errors are, typical and large ones alike."""
+        return float(typical_and_large(self.left_out * self.scale).log().sum())
+
+
+def _ways(
+    inputs: Tensor, y: Tensor, estimates: Tensor | None, j: int, between: Callable[[], None]
+) -> Iterator[_Learned]:
+    """Processes of output j (y, n x 1) without and, given estimates (n x m), with its estimate."""
+    yield _learn(inputs, y, torch.zeros_like(y), 0.0, between)
+    if estimates is not None:
+        yield _learn(inputs, y, estimates[:, [j]], 1.0, between)
+
+
+def _learn(
+    inputs: Tensor, y: Tensor, estimate: Tensor, rests: float, between: Callable[[], None]
+) -> _Learned:
+    """Learn what an estimate leaves of an output, n x 1 both."""
+    left = y - rests * estimate
+    if rests:
+        limit = float(_WILD * left.abs().median())
+        left = left.clamp(-limit, limit)
+    shift, scale = left.mean(0), left.std(0).clamp(min=1e-6)
+    wanted = (left - shift) / scale
+    found = fit_hyperparameters(inputs, wanted, between)
+    mean = GaussianProcess(inputs, wanted, found).leave_out(torch.arange(len(y)))
+    return _Learned(shift.new_full((1,), rests), shift, scale, wanted, found, wanted - mean)
 
 
 def _empty(
     baseline: MLP, x: Tensor, y: Tensor, estimator: Estimator | None
-) -> tuple[ProcessMember, Tensor, Tensor]:
-    """A member that knows how to scale its inputs and outputs, its outputs and its prior."""
+) -> tuple[ProcessMember, Tensor]:
+    """A member that knows how to scale its inputs, and its raw inputs (n x q)."""
     m = y.shape[1]
     q = x.shape[1] + (m if estimator is None else 2 * m)
     with torch.random.fork_rng():
         member = ProcessMember(baseline, len(x), q, m, 1, estimator)
     with torch.no_grad():
         raw = member.raw_inputs(x)
-        prior = member.prior(raw)
-        wanted = y.double() - prior
-        if estimator is not None:
-            limit = _WILD * wanted.abs().median(0).values
-            wanted = wanted.clamp(-limit, limit)
         member.centre, member.spread = raw.mean(0), raw.std(0).clamp(min=1e-6)
-        member.shift, member.scale = wanted.mean(0), wanted.std(0).clamp(min=1e-6)
         member.inputs = member.process_inputs(x)
-        return member, (wanted - member.shift) / member.scale, prior
+    return member, raw
 
 
 def _learning(by_fold: Tensor, by_row: Tensor) -> float:
-    """Errors n x m of rows left out one by one, over those left out by folds; at most 1."""
-    many, one = (torch.quantile(error.abs(), _LARGE, dim=0) for error in (by_fold, by_row))
+    """Large errors n x m of rows left out one by one, over those left out by folds; at most 1."""
+    many, one = (typical_and_large(error)[1] for error in (by_fold, by_row))
     return min(1.0, float((one / many).log().mean().exp()))

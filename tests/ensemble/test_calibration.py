@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from core.ensemble import conformal_half_width, fuse, metric_weights, temperature_squared
+from core.ensemble.calibration import typical_and_large
 from core.ensemble.fitting import calibrate
 from core.ensemble.fusion import Fusion, trust_in_process
 from core.ensemble.fusion_fitting import (
@@ -206,13 +207,6 @@ def test_members_that_add_nothing_are_dropped_but_never_the_first():
     assert list(needed_members(y, {"bad": bad}, torch.ones_like(y))) == ["bad"]
 
 
-def test_the_share_of_the_process_is_what_is_left_after_its_weight_and_its_trust():
-    fusion = Fusion(torch.tensor([[0.25], [0.75]]), torch.ones(2, 1), torch.ones(1))
-    doubt = torch.tensor([[1e-6], [1e6]])
-    assert fusion.process_share(torch.ones(2, 2, 1), doubt).item() == pytest.approx(0.375, rel=1e-3)
-    assert fusion.process_share(torch.ones(2, 2, 1), None).item() == 0.0
-
-
 def test_intervals_shrink_by_what_every_row_teaches():
     torch.manual_seed(0)
     y = torch.randn(200, 1)
@@ -223,3 +217,10 @@ def test_intervals_shrink_by_what_every_row_teaches():
         shrunk.temperature_squared.sqrt(), 0.8 * plain.temperature_squared.sqrt()
     )
     assert torch.equal(shrunk.half_width, plain.half_width)
+
+
+def test_a_typical_error_is_the_median_and_a_large_one_is_left_by_a_tenth():
+    error = torch.linspace(-1.0, 1.0, 201)[:, None] * torch.tensor([1.0, 10.0])
+    expected = torch.tensor([[0.5, 5.0], [0.9, 9.0]])
+    torch.testing.assert_close(typical_and_large(error), expected)
+    assert (typical_and_large(torch.zeros(9, 2)) > 0).all()

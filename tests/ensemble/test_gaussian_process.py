@@ -13,7 +13,9 @@ from core.ensemble.gaussian_process import (
     Hyperparameters,
     covariances,
     fit_hyperparameters,
+    held_out_mean,
     matern,
+    side_by_side,
 )
 
 _GENERATOR = torch.Generator().manual_seed(0)
@@ -107,3 +109,25 @@ def test_fitting_recovers_a_smooth_function():
 def test_the_relevant_input_gets_the_shortest_length_scale():
     length = fit_hyperparameters(X, torch.stack([torch.sin(2 * X[:, 0]), X[:, 2].cos()], 1)).length
     assert length.argmin(dim=1).tolist() == [0, 2]
+
+
+def test_rows_are_held_out_from_the_hyper_parameters_too():
+    fold = torch.arange(len(X)) % 4
+    changed = Y.clone()
+    changed[fold == 1] += 3.0
+    before, after = (held_out_mean(X, y, fold, GIVEN) for y in (Y, changed))
+    assert torch.equal(before[fold == 1], after[fold == 1])
+    assert not torch.equal(before[fold == 2], after[fold == 2])
+
+
+def test_a_few_iterations_refine_hyper_parameters_that_are_nearly_right():
+    standardised = (Y - Y.mean(0)) / Y.std(0)
+    found = fit_hyperparameters(X, standardised)
+    again = fit_hyperparameters(X[1:], standardised[1:], near=found)
+    torch.testing.assert_close(again.length[:, :1], found.length[:, :1], atol=0.3, rtol=0)
+
+
+def test_hyper_parameters_side_by_side_are_those_of_each_output():
+    parts = [Hyperparameters(**{k: v[[j]] for k, v in vars(GIVEN).items()}) for j in (0, 1)]
+    for name, value in vars(side_by_side(parts)).items():
+        assert torch.equal(value, getattr(GIVEN, name))

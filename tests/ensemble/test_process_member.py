@@ -104,6 +104,24 @@ def test_an_estimate_leaves_only_its_error_to_be_learned(baseline, rows, fitted)
     torch.testing.assert_close(told.member(x)[0], y, atol=0.05, rtol=0)
 
 
+def test_an_output_rests_on_its_estimate_only_where_errors_become_smaller(baseline, rows):
+    x, y, fold = rows
+    y = y.clone()
+    y[::16, 0] += 5.0  # Where the estimate breaks down.
+    rough = 0.3 * torch.randn(ROWS, generator=torch.Generator().manual_seed(3))
+
+    def estimator(asked: torch.Tensor) -> torch.Tensor:
+        told = truth(asked)
+        told[:, 1] += rough.double()
+        return told
+
+    fitted = fit_process(baseline, x, y, fold, estimator=estimator)
+    assert fitted.member.rests.tolist() == [1.0, 0.0]
+    prior = fitted.member.prior(fitted.member.raw_inputs(x))
+    torch.testing.assert_close(prior[:, 0], truth(x)[:, 0])
+    assert not prior[:, 1].any()
+
+
 def test_a_few_wild_errors_of_an_estimate_do_not_spoil_the_rest(baseline, rows):
     x, y, fold = rows
     wild = y.clone()
