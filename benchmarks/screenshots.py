@@ -70,6 +70,7 @@ def take(page: Page, base: str, name: str, path: Path) -> list[str]:
     page.mouse.move(0, 0)  # no toolbar of a hovered table
     page.set_viewport_size({"width": 1280, "height": full_height(page, TALLEST)})
     settled(page)
+    page.get_by_test_id("stMain").evaluate("main => main.scrollTo(0, 0)")  # a click scrolls
     page.evaluate("() => new Promise(done => setTimeout(done, 800))")  # charts move in
     page.screenshot(path=str(path))
     shrink(path)

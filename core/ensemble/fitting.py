@@ -26,9 +26,10 @@ from core.ensemble.estimator import (
 )
 from core.ensemble.fusion_fitting import (
     HeldOut,
-    cross_fitted_fusion,
+    cross_fitted_mean,
     fit_fusion,
     needed_members,
+    stacked,
 )
 from core.ensemble.members import (
     NETWORK_KINDS,
@@ -85,7 +86,8 @@ def fit_ensemble(work: Workspace) -> None:
     members = needed_members(y, fitted, weight)
     work.log(f"ensemble: {', '.join(fitted)} tried, {', '.join(members)} kept")
     fusion = fit_fusion(y, members, weight)
-    fused = cross_fitted_fusion(y, members, weight, work.fold)
+    _, fused_variance = fusion.combine(*stacked(members))
+    fused = HeldOut(cross_fitted_mean(y, members, weight, work.fold), fused_variance)
     coverage = work.config.ensemble.coverage
     calibrations = {
         name: calibrate(y, held, weight, coverage, 1.0 if name == "baseline" else learning)

@@ -143,15 +143,19 @@ def _fused_error(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> floa
     return float(balanced_error(y, mu, weight).mean())
 
 
-def cross_fitted_fusion(
+def cross_fitted_mean(
     y: Tensor, members: dict[str, HeldOut], weight: Tensor, fold: Tensor
-) -> HeldOut:
-    """Fuse each fold's rows as the other folds teach."""
-    mu, variance = torch.zeros_like(y), torch.ones_like(y)
+) -> Tensor:
+    """Mean (n x m) of each fold's rows, fused as the other folds teach.
+
+    Its variance is not for calibration: where a fold would weigh the members otherwise than all
+    of them do, it counts a disagreement that the fused model does not have.
+    """
+    mean = torch.zeros_like(y)
     for number in range(int(fold.max()) + 1):
         here, there = fold == number, fold != number
         others = {name: held.rows(there) for name, held in members.items()}
         fusion = fit_fusion(y[there], others, weight[there])
         mine = {name: held.rows(here) for name, held in members.items()}
-        mu[here], variance[here] = fusion.combine(*stacked(mine))
-    return HeldOut(mu, variance)
+        mean[here], _ = fusion.combine(*stacked(mine))
+    return mean

@@ -14,7 +14,7 @@ from core.ensemble.fusion import Fusion, trust_in_process
 from core.ensemble.fusion_fitting import (
     HeldOut,
     balanced_error,
-    cross_fitted_fusion,
+    cross_fitted_mean,
     fit_fusion,
     needed_members,
 )
@@ -170,10 +170,10 @@ def test_a_process_that_errs_only_where_it_knows_little_keeps_its_weight():
     networks = HeldOut(y + 0.1 * torch.randn_like(y), torch.full_like(y, 0.01))
     error = torch.where(lost, 30.0, 0.01) * torch.randn_like(y)
     process = HeldOut(y + error, torch.full_like(y, 0.01), doubt)
-    fused = cross_fitted_fusion(
+    fused = cross_fitted_mean(
         y, {"align": networks, "process": process}, torch.ones_like(y), torch.arange(2000) % 4
     )
-    left = (y - fused.mu).abs()
+    left = (y - fused).abs()
     assert left[~lost].median().item() < 0.02
     assert left[lost].max().item() < 1.0
 
@@ -182,8 +182,8 @@ def test_fusing_two_equal_members_halves_the_variance_of_the_error():
     torch.manual_seed(0)
     y = torch.randn(4000, 1)
     fold = torch.arange(4000) % 4
-    fused = cross_fitted_fusion(y, members_of(y, (0.2, 0.2)), torch.ones_like(y), fold)
-    assert (y - fused.mu).square().mean().item() == pytest.approx(0.02, rel=0.1)
+    fused = cross_fitted_mean(y, members_of(y, (0.2, 0.2)), torch.ones_like(y), fold)
+    assert (y - fused).square().mean().item() == pytest.approx(0.02, rel=0.1)
 
 
 def test_a_row_has_no_influence_on_its_own_weights():
@@ -191,11 +191,11 @@ def test_a_row_has_no_influence_on_its_own_weights():
     y = torch.randn(40, 1)
     fold = torch.arange(40) % 4
     members = members_of(y, (0.1, 0.3))
-    before = cross_fitted_fusion(y, members, torch.ones_like(y), fold)
+    before = cross_fitted_mean(y, members, torch.ones_like(y), fold)
     y[fold == 2] += 100.0
-    after = cross_fitted_fusion(y, members, torch.ones_like(y), fold)
-    assert torch.equal(before.mu[fold == 2], after.mu[fold == 2])
-    assert not torch.equal(before.variance[fold != 2], after.variance[fold != 2])
+    after = cross_fitted_mean(y, members, torch.ones_like(y), fold)
+    assert torch.equal(before[fold == 2], after[fold == 2])
+    assert not torch.equal(before[fold != 2], after[fold != 2])
 
 
 def test_members_that_add_nothing_are_dropped_but_never_the_first():

@@ -77,8 +77,9 @@ def test_simulating_again_gives_the_same_digits(root: Path, circuit: Circuit, do
 
 
 @pytest.mark.ngspice
-def test_simulating_again_gives_the_same_operating_points(root: Path) -> None:
-    circuit = load_circuit("two_stage_opamp")
+@pytest.mark.parametrize("circuit_id", ["5t_opamp", "two_stage_opamp"])
+def test_simulating_again_gives_the_same_operating_points(root: Path, circuit_id: str) -> None:
+    circuit = load_circuit(circuit_id)
     designs, _ = read(root, circuit, "target")
     points = pd.read_csv(root / "data" / circuit.id / "target" / FILE)
     rows = designs.sample(6, random_state=2).sort_index().index
