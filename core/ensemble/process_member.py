@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -25,6 +25,7 @@ _FAR = 8.0  # Standard deviations of A at which extrapolations are cut.
 # Typical errors of an estimate beyond which its error is cut before a process learns it: a few
 # designs where the estimate breaks down would else set the noise for all.
 _WILD = 4.5
+_FASTEST = 0.6  # Power of the number of rows.
 Estimator = Callable[[Tensor], Tensor]
 
 
@@ -39,7 +40,6 @@ class ProcessMember(nn.Module):
     """
 
     rests: Tensor
-
     centre: Tensor
     spread: Tensor
     shift: Tensor
@@ -175,23 +175,15 @@ def fit_process(
         min(_ways(inputs, y[:, [j]].double(), estimates, j, between), key=_Learned.badness)
         for j in range(m)
     ]
-    for name in ("rests", "shift", "scale"):
-        setattr(member, name, torch.cat([getattr(one, name) for one in learned]))
-    found = side_by_side([one.found for one in learned])
-    wanted = torch.cat([one.wanted for one in learned], dim=1)
-    process = GaussianProcess(inputs, wanted, found)
-    member.length, member.amplitude = found.length, found.amplitude
-    member.noise, member.slope, member.alpha = found.noise, found.slope, process.alpha
-    member.telling = inputs[telling_rows(inputs, found)]
-    member.white = whitening(member.telling, found)
+    process = _fill(member, learned)
+    found, wanted = process.hyperparameters, process.y
     unseen = held_out_mean(inputs, wanted, fold, found, between)
-    by_fold = wanted - process.leave_out(fold)
     by_row = torch.cat([one.left_out for one in learned], dim=1)
     return FittedProcess(
         member=member.eval(),
         held_out=(member.prior(raw) + unseen * member.scale + member.shift).float(),
         doubt=held_out_doubt(inputs, fold, found).float(),
-        learning=_learning(by_fold, by_row),
+        learning=_learning(wanted - process.leave_out(fold), by_row, int(fold.max()) + 1),
     )
 
 
@@ -243,6 +235,20 @@ def _learn(
     return _Learned(shift.new_full((1,), rests), shift, scale, wanted, found, wanted - mean)
 
 
+def _fill(member: ProcessMember, learned: Sequence[_Learned]) -> GaussianProcess:
+    """Put the processes of the outputs into a member; the same, conditioned on its inputs."""
+    for name in ("rests", "shift", "scale"):
+        setattr(member, name, torch.cat([getattr(one, name) for one in learned]))
+    found = side_by_side([one.found for one in learned])
+    wanted = torch.cat([one.wanted for one in learned], dim=1)
+    process = GaussianProcess(member.inputs, wanted, found)
+    member.length, member.amplitude = found.length, found.amplitude
+    member.noise, member.slope, member.alpha = found.noise, found.slope, process.alpha
+    member.telling = member.inputs[telling_rows(member.inputs, found)]
+    member.white = whitening(member.telling, found)
+    return process
+
+
 def _empty(
     baseline: MLP, x: Tensor, y: Tensor, estimator: Estimator | None
 ) -> tuple[ProcessMember, Tensor]:
@@ -258,7 +264,11 @@ def _empty(
     return member, raw
 
 
-def _learning(by_fold: Tensor, by_row: Tensor) -> float:
-    """Large errors n x m of rows left out one by one, over those left out by folds; at most 1."""
+def _learning(by_fold: Tensor, by_row: Tensor, folds: int) -> float:
+    """Large errors n x m of rows left out one by one, over those left out by folds; at most 1.
+
+    Few rows tell that ratio badly: errors are not believed to fall faster than n ^ -_FASTEST.
+    """
     many, one = (typical_and_large(error)[1] for error in (by_fold, by_row))
-    return min(1.0, float((one / many).log().mean().exp()))
+    ratio = float((one / many).log().mean().exp())
+    return min(1.0, max((1.0 - 1.0 / folds) ** _FASTEST, ratio))

@@ -48,7 +48,11 @@ def test_rows_of_a_fold_are_predicted_without_knowing_them(fitted, rows):
 
 
 def test_a_smooth_function_is_learned_better_from_every_row_than_from_a_fold_less(fitted):
-    assert 0.3 < fitted.learning < 1.0
+    assert fitted.learning < 1.0
+
+
+def test_no_more_is_promised_of_a_fold_more_than_rows_can_tell(fitted):
+    assert fitted.learning >= 0.75**0.6
 
 
 def test_pure_noise_gets_no_better_with_more_rows(baseline, rows):
