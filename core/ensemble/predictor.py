@@ -34,8 +34,8 @@ from core.models import MLP, Checkpoint, fill, load_checkpoint
 from core.models.stored import build, tensors_of
 from core.training.run_store import RunStore
 
-_CHUNK = 512  # Designs at a time: activations stay in the processor's cache.
-_SHARE = 8  # Chunks that make a thread worth its start.
+_CHUNK = 2048  # Designs at a time: of fewer, threads wait for each other between operations.
+_SHARE = 2  # Chunks that make a thread worth its start.
 _ALL_CORES = Lock()
 Moments = Callable[[Tensor], tuple[Tensor, Tensor]]
 _Parts = tuple[Tensor, Tensor, Tensor, Tensor]
