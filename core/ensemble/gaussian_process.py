@@ -198,7 +198,7 @@ def held_out_mean(
     Args:
         inputs: n x q; y: n x m; fold: n.
         near: hyper-parameters of all rows: they have seen what is to be predicted, and with one
-            length scale an input that makes errors a tenth smaller than those of new designs.
+            length scale an input that makes errors some per cent smaller than those of new designs.
         between: called before each evaluation; may raise to stop.
     """
     mean = torch.empty_like(y)
