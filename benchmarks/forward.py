@@ -7,7 +7,9 @@ the coverage of splits 3 to 5 in view; splits 6 and 7 were looked at afterwards.
 ``bundled`` (SPICE, sky130 to gf180mcu) and ``foreign`` (a folder that holds one folder a circuit,
 named by ``--foreign``). Peers stand in ``benchmarks/regressors.py``; "gp on A" is the Gaussian
 process with the prediction of the run's A-model among its inputs, "without operating points" the
-networks of the same run with an ensemble that learns no transistors.
+networks of the same run with an ensemble whose transistors are extracted from metrics. That
+extraction was developed with the foreign split 3 in view, and how far a process may doubt before
+the networks take over (``core.ensemble.fusion_fitting``) was revised with splits 3 to 7 in view.
 
     python -m benchmarks.forward --foreign FOLDER             runs what is missing
     python -m benchmarks.forward --foreign FOLDER --rows 25,50,100,200,400,800 --seeds 3,4,5
@@ -208,7 +210,7 @@ def _train_ours(cell: Cell, dataset: DataSet, table: DomainTable) -> dict[str, A
 
 
 def _train_blind(cell: Cell, dataset: DataSet, table: DomainTable) -> dict[str, Any]:
-    """The last step of the full run again, without the operating points of its data."""
+    """The last step of the full run again, as if its data held no operating points."""
     folder = Path(f"{_full_run(cell)}-blind")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(_full_run(cell), folder)

@@ -199,9 +199,13 @@ class EnsembleConfig:
     folds: int = setting(4, "Folds of the cross-fitting on B's training rows", "", 2, 20)
     coverage: float = setting(0.9, "Nominal coverage of the prediction intervals", "", 0.5, 0.999)
     gaussian_process: bool = setting(True, "Add a Gaussian process on features and A-prediction")
-    operating_points: bool = setting(
-        True, "Learn B's transistors from the operating points in the data; two minutes"
+    transistors: bool = setting(
+        True, "Learn B's transistors and let the nodal equations estimate metrics; two minutes"
     )
+    operating_points: bool = setting(
+        True, "Learn the transistors from operating points, where the data hold them; else, and "
+        "without this, they are extracted from the metrics"
+    )  # fmt: skip
     process_rows: int = setting(
         1500, "Most training rows of B for the Gaussian process; its cost grows with their cube",
         "rows", 10, 10_000,

@@ -21,6 +21,7 @@ OVERRIDES = (
     "mdn.hidden_width=24",
     "mdn.components=3",
     "ensemble.folds=3",
+    "ensemble.transistors=false",
     *(f"{stage}.batch_size=64" for stage in STAGES),
     *(f"{stage}.members=2" for stage in ("baseline", "align", "target_only", "dual_head")),
 )

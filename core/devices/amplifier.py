@@ -1,4 +1,4 @@
-"""An amplifier from its nodal equations, with transistors that were learned.
+"""An amplifier from its nodal equations, with transistors that were learned or extracted.
 
 Operating point by Newton's method, open-loop gains by the small-signal admittance matrix, the
 buffer's step response by backward Euler on the linear network with an input pair that saturates:
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from core.circuits.operating_point import CHARGES
+from core.devices.compact import CompactTransistor
 from core.devices.seats import Pairs, Seats
 from core.devices.slewing import THERMAL, Driver, steepest_secant
 from core.devices.topology import FEEDBACK, GROUND, INPUT, OUTPUT, SUPPLY, Branch, Topology
@@ -23,7 +24,9 @@ from core.devices.transistor import ScaledNetwork, TransistorModel
 
 ESTIMATES = ("slewrate_pos", "dc_gain", "ugf", "phase_margin", "cmrr")
 _NEWTON_STEPS = 1  # The guess is some mV off; with the last step it leaves 0.01 %.
+_OPEN_STEPS = 8  # Where nothing holds the output, the guess of it may be off by a volt.
 _LARGEST_STEP = 0.2  # V
+_BALANCED = 1e-12  # A
 _LEAK = 1e-12  # S from each node to ground
 _HIGHEST = 11.0  # log10 Hz, up to where a unity-gain frequency is looked for
 _APPROACHES, _SECANTS = 8, 3
@@ -35,7 +38,7 @@ _TINY = 1e-30
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What stands around the amplifier.
+    """What stands around the amplifier: of all designs, or tensors of each one's own (n).
 
     Attributes:
         supply: VDD, V.
@@ -43,13 +46,17 @@ class Surroundings:
         load: F at the output.
         step: V, height of the step at the buffer's input.
         cmrr_frequency: Hz.
+        open_loop: whether gain, UGF and phase margin are those of the operating point where both
+            inputs stand at the common mode and nothing holds the output. Good benches close the
+            loop, as the step response does anyway.
     """
 
-    supply: float
-    common_mode: float
-    load: float
-    step: float
+    supply: float | Tensor
+    common_mode: float | Tensor
+    load: float | Tensor
+    step: float | Tensor
     cmrr_frequency: float
+    open_loop: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,7 +82,7 @@ class AmplifierModel(nn.Module):
     """Designs n x d (physical units) to estimates of ``ESTIMATES``, n x 5, double precision.
 
     Attributes:
-        transistors: one model a polarity, in the order of ``topology.kinds``.
+        transistors: one model of all polarities, in the order of ``topology.kinds``.
         guess: node voltages (V) from the logs of the sizes.
         overlap: of a gate with drain and source, F/um, a row each polarity.
         slowest: log10 Hz, below every unity-gain frequency that was seen.
@@ -84,13 +91,18 @@ class AmplifierModel(nn.Module):
     overlap: Tensor
     slowest: Tensor
 
-    def __init__(self, topology: Topology, surroundings: Surroundings, inputs: int) -> None:
-        """Make an empty model of an amplifier with so many design variables."""
+    def __init__(
+        self,
+        topology: Topology,
+        surroundings: Surroundings,
+        inputs: int,
+        transistors: TransistorModel | CompactTransistor,
+    ) -> None:
+        """Make an amplifier with so many design variables."""
         super().__init__()
-        self.topology, self.surroundings = topology, surroundings
-        # In single precision: an error of 1e-6 of a current is far below the networks' own.
-        self.transistors = TransistorModel(len(topology.kinds)).float()
-        self.guess = ScaledNetwork([inputs, _GUESSING, topology.unknowns])
+        self.topology, self.surroundings, self.transistors = topology, surroundings, transistors
+        states = 2 if surroundings.open_loop else 1
+        self.guess = ScaledNetwork([inputs, _GUESSING, states * topology.unknowns])
         self.register_buffer("overlap", torch.zeros(len(topology.kinds), 2, dtype=torch.float64))
         self.register_buffer("slowest", torch.tensor(0.0, dtype=torch.float64))
         self._stamp()
@@ -151,10 +163,25 @@ class AmplifierModel(nn.Module):
 
     def forward(self, designs: Tensor) -> Tensor:
         """Estimate metrics (n x 5, SI units) of designs (n x d, physical, double)."""
-        at = self.small_signal(designs)
+        return self.estimate(designs, self.guess(designs.log()))
+
+    def estimate(self, designs: Tensor, start: Tensor) -> Tensor:
+        """Estimate metrics (n x 5) of designs (n x d) from voltages that are nearly right.
+
+        Args:
+            start: n x u, V, or n x 2 u where the loop is open for some metrics: closed loop first.
+        """
+        starts = start.split(self.topology.unknowns, dim=1)
+        at = self.small_signal(designs, starts[0])
         capacitance = self._capacitances(designs, at.probes)
         loop = self._loop(at, capacitance)
         slew = self._slew_rate(at, capacitance, loop["ugf"])
+        if self.surroundings.open_loop:
+            # Rejection is measured with the loop closed all the same.
+            apart = self.small_signal(designs, starts[1], feedback=False)
+            loop = self._loop(apart, self._capacitances(designs, apart.probes)) | {
+                "cmrr": loop["cmrr"]
+            }
         return torch.stack([{**loop, "slewrate_pos": slew}[name] for name in ESTIMATES], dim=1)
 
     def loop_estimates(self, designs: Tensor, at: SmallSignal) -> dict[str, Tensor]:
@@ -177,21 +204,53 @@ class AmplifierModel(nn.Module):
             "cmrr": (each[:, 0].abs() + _TINY) / (each.sum(1).abs() + _TINY),
         }
 
-    def small_signal(self, designs: Tensor) -> SmallSignal:
+    def solve_states(self, designs: Tensor, start: Tensor, steps: int) -> Tensor:
+        """Voltages of all states side by side, closed loop first: as ``guess`` gives them."""
+        starts = start.split(self.topology.unknowns, dim=1)
+        return torch.cat(
+            [self.solve(designs, own, steps, state == 0) for state, own in enumerate(starts)], dim=1
+        )
+
+    def repeated(self, values: Tensor) -> Tensor:
+        """Values of each polarity and design (n x p x c) in the seats of the transistors."""
+        return self._seats.repeated(values)
+
+    def solve(self, designs: Tensor, start: Tensor, steps: int, feedback: bool = True) -> Tensor:
+        """Node voltages (n x u, V) after so many steps of Newton's method, without derivatives.
+
+        Stops before where no current is lost at any node.
+        """
+        supply, sizes = self._column(designs, self.surroundings.supply), self._sizes(designs)
+        none = torch.zeros_like(supply)
+        unknown = start.clamp(none, supply)
+        with torch.no_grad():
+            for _ in range(steps):
+                residual, matrix = self._balance(designs, sizes, unknown, feedback)
+                unknown = (unknown - _limited_step(matrix, residual)).clamp(none, supply)
+                if bool((residual.abs() < _BALANCED).all()):
+                    break
+        return unknown
+
+    def small_signal(
+        self, designs: Tensor, start: Tensor | None = None, feedback: bool = True
+    ) -> SmallSignal:
         """Solve the operating point; differentiable by the designs.
 
         The Newton steps are taken without derivatives; a last one with the matrix held gives the
         derivative of the solution, as the implicit function theorem has it.
+
+        Args:
+            designs: n x d.
+            start: n x u, V, node voltages that are nearly right; guessed by default.
+            feedback: whether the output drives the feedback input.
         """
-        supply, sizes = self.surroundings.supply, self._sizes(designs)
-        guess = self.guess(designs.log()).clamp(0.0, supply)
-        with torch.no_grad():
-            unknown = guess
-            for _ in range(_NEWTON_STEPS):
-                residual, matrix = self._balance(designs, sizes, unknown)
-                unknown = (unknown - _limited_step(matrix, residual)).clamp(0.0, supply)
-        residual, matrix = self._balance(designs, sizes, unknown)
-        volts = self._all_nodes(unknown - _limited_step(matrix.detach(), residual))
+        sizes = self._sizes(designs)
+        if start is None:
+            start = self.guess(designs.log())[:, : self.topology.unknowns]
+        steps = _NEWTON_STEPS if feedback else _OPEN_STEPS
+        unknown = self.solve(designs, start, steps, feedback)
+        residual, matrix = self._balance(designs, sizes, unknown, feedback)
+        volts = self._all_nodes(unknown - _limited_step(matrix.detach(), residual), feedback)
         probes = (volts @ self._probe).unflatten(1, (-1, 3))
         currents, slopes = self._bias(sizes, probes)
         slopes = self._balanced(sizes, probes, slopes)
@@ -204,10 +263,12 @@ class AmplifierModel(nn.Module):
             slopes=slopes,
         )
 
-    def _balance(self, designs: Tensor, sizes: Tensor, unknown: Tensor) -> tuple[Tensor, Tensor]:
+    def _balance(
+        self, designs: Tensor, sizes: Tensor, unknown: Tensor, feedback: bool = True
+    ) -> tuple[Tensor, Tensor]:
         """What flows out of each node that should not (n x u, A), and its Jacobian (n x u x u)."""
         t, n = self.topology, self.topology.unknowns
-        volts = self._all_nodes(unknown)
+        volts = self._all_nodes(unknown, feedback)
         probes = (volts @ self._probe).unflatten(1, (-1, 3))
         currents, slopes = self._bias(sizes, probes)
         conductance = self._conductances(designs, slopes)
@@ -217,8 +278,10 @@ class AmplifierModel(nn.Module):
             leaving = leaving + _flows(branch, drop / designs[:, branch.variable], len(t.nodes))
         for branch in t.currents:
             leaving = leaving + _flows(branch, designs[:, branch.variable], len(t.nodes))
-        matrix = conductance[:, :n, :n].clone()
-        matrix[:, :, t.node(OUTPUT)] += conductance[:, :n, t.node(FEEDBACK)]
+        matrix = conductance[:, :n, :n]
+        if feedback:
+            matrix = matrix.clone()
+            matrix[:, :, t.node(OUTPUT)] += conductance[:, :n, t.node(FEEDBACK)]
         return leaving[:, :n], matrix
 
     def _conductances(self, designs: Tensor, slopes: Tensor) -> Tensor:
@@ -231,6 +294,8 @@ class AmplifierModel(nn.Module):
     def _leaks(self, sizes: Tensor, probes: Tensor, currents: Tensor, slopes: Tensor) -> Tensor:
         """Nodal matrix n x N x N, S, of the shares of the drain currents that end in the bulks."""
         n = len(self.topology.nodes)
+        if self.transistors.substrate is None:
+            return self._to_ground.new_zeros(n, n)
         log_share, relative = self.transistors.substrate.with_slopes(self._seated(sizes, probes))
         found = self._seats.back(torch.cat([log_share[..., None], relative], dim=-1)).double()
         share = torch.exp(found[..., :1].clamp(max=0.0))
@@ -239,24 +304,27 @@ class AmplifierModel(nn.Module):
 
     def _balanced(self, sizes: Tensor, probes: Tensor, slopes: Tensor) -> Tensor:
         """Slopes n x k x 3 with the ratios of equal transistors as the imbalance has them."""
-        pairs = self._pairs
-        if pairs is None:
+        pairs, imbalance = self._pairs, self.transistors.imbalance
+        if pairs is None or imbalance is None:
             return slopes
         one, other = probes[:, pairs.first], probes[:, pairs.second]
         mean = torch.cat([sizes[:, pairs.first], (one + other) / 2.0], dim=2).float()
-        ratio = self.transistors.imbalance.of_pair(
-            pairs.seats.rows(mean), pairs.seats.rows((one - other).float())
-        )
+        ratio = imbalance.of_pair(pairs.seats.rows(mean), pairs.seats.rows((one - other).float()))
         logs = pairs.mean @ slopes.clamp(min=_TINY).log()
         return torch.exp(logs + pairs.apart @ pairs.seats.back(ratio).double())
+
+    @staticmethod
+    def _column(like: Tensor, value: float | Tensor) -> Tensor:
+        """What all designs share or each has (n), as n x 1."""
+        return torch.as_tensor(value, dtype=like.dtype).reshape(-1, 1).expand(len(like), 1)
 
     def _sizes(self, designs: Tensor) -> Tensor:
         """ln W and L (um) of every transistor, n x k x 2."""
         return torch.stack([designs[:, self._widths].log(), designs[:, self._lengths]], dim=2)
 
     def _seated(self, sizes: Tensor, probes: Tensor) -> Tensor:
-        """What the transistor networks are asked: polarities x rows x 5, single precision."""
-        return self._seats.rows(torch.cat([sizes, probes], dim=2).float())
+        """What the transistors are asked: polarities x rows x 5, in their precision."""
+        return self._seats.rows(torch.cat([sizes, probes], dim=2).to(self.transistors.precision))
 
     def _bias(self, sizes: Tensor, probes: Tensor) -> tuple[Tensor, Tensor]:
         """Currents n x k (A) and slopes n x k x 3 (S) of the transistors."""
@@ -265,16 +333,15 @@ class AmplifierModel(nn.Module):
         found = self._seats.back(found).double()
         return found[..., 0], found[..., 1:]
 
-    def _all_nodes(self, unknown: Tensor) -> Tensor:
-        """Voltages of all nodes: the loop is closed from the output to the feedback input."""
-        around = self.surroundings
-        one = torch.ones_like(unknown[:, :1])
-        out = self.topology.node(OUTPUT)
+    def _all_nodes(self, unknown: Tensor, feedback: bool) -> Tensor:
+        """Voltages of all nodes, where the loop is closed with the output at the feedback input."""
+        around, out = self.surroundings, self.topology.node(OUTPUT)
+        common_mode = self._column(unknown, around.common_mode)
         given = {
-            INPUT: around.common_mode * one,
-            FEEDBACK: unknown[:, out : out + 1],
-            SUPPLY: around.supply * one,
-            GROUND: 0.0 * one,
+            INPUT: common_mode,
+            FEEDBACK: unknown[:, out : out + 1] if feedback else common_mode,
+            SUPPLY: self._column(unknown, around.supply),
+            GROUND: torch.zeros_like(common_mode),
         }
         return torch.cat([unknown, *given.values()], dim=1)
 
@@ -283,7 +350,7 @@ class AmplifierModel(nn.Module):
         found = self._seats.back(self.transistors.charge(self._seated(sizes, probes))).double()
         overlaps = designs[:, self._widths, None] * self.overlap[self._kinds]
         own = [designs[:, branch.variable, None] for branch in t.capacitors]
-        load = torch.full_like(designs[:, :1], self.surroundings.load)
+        load = self._column(designs, self.surroundings.load)
         values = torch.cat([torch.cat([found, overlaps], 2).flatten(1), *own, load], dim=1)
         return (values @ self._capacitance).view(-1, len(t.nodes), len(t.nodes))
 
@@ -330,7 +397,7 @@ class AmplifierModel(nn.Module):
         """
         t, u = self.topology, self.topology.unknowns
         inp, inn, out = t.node(INPUT), t.node(FEEDBACK), t.node(OUTPUT)
-        height = self.surroundings.step
+        height = self._column(at.voltages, self.surroundings.step)[:, 0]
         pair = list(t.input_pair)
         last = [k for k, d in enumerate(t.transistors) if d.nodes[0] == out and k not in pair]
         gm, half = at.slopes[:, pair, 0].mean(1), at.currents[:, pair].mean(1)
@@ -352,10 +419,10 @@ class AmplifierModel(nn.Module):
         tangent = (driver.transconductance @ gates.T)[:, :, None] * push[:, None]
         keep = (inverse @ rate).mT + tangent
         keep[:, out] += common
-        steady = (common * height + driver.current.sum(1)[:, None] * push)[:, None]
+        steady = (common * height[:, None] + driver.current.sum(1)[:, None] * push)[:, None]
         pair_push = 0.5 * (by_input[:, :, 0] - by_input[:, :, 1])
         onward = torch.cat([keep, torch.stack([pair_push, -push], 1)], 1)
-        state = -(inverse @ capacitance[:, :u, inp, None])[:, :, 0] / h[:, None] * height
+        state = -(inverse @ capacitance[:, :u, inp, None])[:, :, 0] * (height / h)[:, None]
         outputs = [torch.zeros_like(ugf)]
         bend = -1.0 / sharpness
         for _ in range(_TIME_STEPS):

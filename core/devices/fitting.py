@@ -15,7 +15,7 @@ from core.circuits.operating_point import QUANTITIES, VOLTAGES
 from core.data import DomainTable
 from core.devices.amplifier import AmplifierModel, Surroundings
 from core.devices.topology import GROUND, SUPPLY, Topology, read_topology
-from core.devices.transistor import fit_scaled, fit_transistor, side_by_side
+from core.devices.transistor import TransistorModel, fit_scaled, fit_transistor, side_by_side
 
 FEWEST_DESIGNS = 50
 _GUESSING = 1000  # steps to learn a guess of the node voltages
@@ -51,7 +51,9 @@ def fit_amplifier(
     logs = torch.tensor(np.log(table.designs.iloc[designs].to_numpy(dtype=float)))
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = AmplifierModel(topology, surroundings, logs.shape[1])
+        # In single precision: an error of 1e-6 of a current is far below the networks' own.
+        transistors = TransistorModel(len(topology.kinds)).float()
+        model = AmplifierModel(topology, surroundings, logs.shape[1], transistors)
     volts = _node_voltages(topology, points, surroundings.supply)
     fit_scaled(model.guess, logs, volts, between, _GUESSING)
     found = []
@@ -99,7 +101,7 @@ def _pairs(topology: Topology, points: pd.DataFrame, polarity: str) -> pd.DataFr
     return pd.concat(found[1:], ignore_index=True) if len(found) > 1 else found[0]
 
 
-def _node_voltages(topology: Topology, points: pd.DataFrame, supply: float) -> Tensor:
+def _node_voltages(topology: Topology, points: pd.DataFrame, supply: float | Tensor) -> Tensor:
     """Voltages (n x unknown nodes) from those between the transistors' terminals."""
     count, rows, measured = len(topology.nodes), [], []
     for sign, t in zip(topology.polarities, topology.transistors, strict=True):
@@ -111,7 +113,7 @@ def _node_voltages(topology: Topology, points: pd.DataFrame, supply: float) -> T
     n = len(measured[0])
     for name, volts in ((SUPPLY, supply), (GROUND, 0.0)):
         rows.append(np.eye(count)[topology.node(name)])
-        measured.append(np.full(n, volts))
+        measured.append(np.full(n, float(volts)))
     for branch in topology.resistors:  # No direct current flows through one into a capacitor.
         rows.append(1e-3 * (np.eye(count)[branch.first] - np.eye(count)[branch.second]))
         measured.append(np.zeros(n))

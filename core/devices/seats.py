@@ -37,6 +37,10 @@ class Seats:
         """Values n x k x c as p x (n s) x c."""
         return values[:, self.order].transpose(0, 1).flatten(1, 2)
 
+    def repeated(self, values: Tensor) -> Tensor:
+        """Values n x p x c of each kind as p x (n s) x c."""
+        return values.transpose(0, 1).repeat_interleave(self.order.shape[1], dim=1)
+
     def back(self, values: Tensor) -> Tensor:
         """Values p x (n s) x c as n x k x c."""
         found = values.unflatten(1, (-1, self.order.shape[1])).transpose(0, 1).flatten(1, 2)

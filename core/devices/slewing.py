@@ -58,14 +58,15 @@ class Driver:
         return found
 
 
-def steepest_secant(trace: Tensor, h: Tensor, height: float) -> Tensor:
-    """Steepest secant over a part of the step of rising traces (n x k) with time steps h (n)."""
+def steepest_secant(trace: Tensor, h: Tensor, height: Tensor) -> Tensor:
+    """Steepest secant over a part of a step; rising traces n x k, time steps h and heights (n)."""
     rising = trace.cummax(1).values + 1e-12 * torch.arange(trace.shape[1])
-    levels = height * torch.linspace(0.0, 0.95, _LEVELS, dtype=trace.dtype)
-    wanted = levels + 0.0 * trace[:, :1]
-    after = torch.searchsorted(rising.detach().contiguous(), wanted).clamp(1, trace.shape[1] - 1)
+    wanted = height[:, None] * torch.linspace(0.0, 0.95, _LEVELS, dtype=trace.dtype)
+    after = torch.searchsorted(rising.detach().contiguous(), wanted.detach()).clamp(
+        1, trace.shape[1] - 1
+    )
     low, high = rising.gather(1, after - 1), rising.gather(1, after)
     crossing = after - 1 + (wanted - low) / (high - low).clamp(min=_TINY)
     part = round(_SWING / 0.95 * (_LEVELS - 1))
     shortest = (crossing[:, part:] - crossing[:, :-part]).amin(1).clamp(min=1e-3)
-    return (levels[part] - levels[0]) / (shortest * h)
+    return wanted[:, part] / (shortest * h)

@@ -220,6 +220,11 @@ class TransistorModel(nn.Module):
         self.imbalance = Imbalance(polarities)
         self.substrate = SubstrateShare(polarities)
 
+    @property
+    def precision(self) -> torch.dtype:
+        """Of its inputs."""
+        return self.current.straight.dtype
+
     def bias(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Drain current ((P x) n, A) and gm, gds, gmbs (x 3, S)."""
         log_current, slopes = self.current.with_slopes(z)

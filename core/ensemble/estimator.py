@@ -14,7 +14,9 @@ from core.circuits import Circuit
 from core.data import DataSet
 from core.data.transforms import Transforms
 from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
+from core.devices.compact import CompactTransistor
 from core.devices.topology import Branch, Topology, Transistor
+from core.devices.transistor import TransistorModel
 from core.models import Checkpoint, fill, load_checkpoint
 from core.models.stored import tensors_of
 from core.spice.checks import make_conditions
@@ -40,15 +42,15 @@ class AmplifierEstimator:
         return torch.nan_to_num(standardised, nan=0.0)
 
 
-def target_surroundings(dataset: DataSet) -> Surroundings | None:
-    """What B's testbench puts around the amplifier.
+def can_estimate(circuit: Circuit) -> bool:
+    """Whether nodal equations can be written for a circuit, and tell all of its metrics."""
+    return bool(circuit.netlist) and set(circuit.metric_names) <= set(ESTIMATES)
 
-    None where the data hold no operating points or come of an unknown process, or where the
-    circuit has no netlist or metrics of its own.
-    """
+
+def target_surroundings(dataset: DataSet) -> Surroundings | None:
+    """What B's testbench puts around the amplifier; None where data come of an unknown process."""
     circuit, name = dataset.circuit, dataset.target_process
-    known = name in process_names() and set(circuit.metric_names) <= set(ESTIMATES)
-    if dataset.target.operating_points is None or not known or not circuit.netlist:
+    if name not in process_names():
         return None
     process = load_process(name)
     around = bench(circuit, make_conditions(process, "tt", process.temperature, None))
@@ -91,9 +93,11 @@ def load_amplifier(
     checkpoint = matching(load_checkpoint(folder, name, circuit.id, AMPLIFIER))
     surroundings = Surroundings(**checkpoint.metadata["surroundings"])
     topology = _topology(checkpoint.metadata["topology"])
-    with torch.random.fork_rng():
-        model = AmplifierModel(topology, surroundings, len(circuit.variables))
     tensors = tensors_of(checkpoint, "model")
+    count, extracted = len(topology.kinds), "transistors.constants" in tensors
+    with torch.random.fork_rng():
+        transistors = CompactTransistor(count) if extracted else TransistorModel(count).float()
+        model = AmplifierModel(topology, surroundings, len(circuit.variables), transistors)
     fill(model, Checkpoint(checkpoint.path, tensors, checkpoint.metadata))
     return model.requires_grad_(False).eval()
 

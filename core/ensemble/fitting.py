@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from core.devices.amplifier import AmplifierModel
+from core.devices.extraction import extract_amplifier
 from core.devices.fitting import fit_amplifier
 from core.ensemble.calibration import (
     conformal_half_width,
@@ -21,6 +22,7 @@ from core.ensemble.calibration import (
 )
 from core.ensemble.estimator import (
     AmplifierEstimator,
+    can_estimate,
     save_amplifier,
     target_surroundings,
 )
@@ -39,7 +41,7 @@ from core.ensemble.members import (
     network_member,
     out_of_fold,
 )
-from core.ensemble.process_member import FittedProcess, fit_process
+from core.ensemble.process_member import FittedProcess, hold_out, learn_process
 from core.ensemble.validity import fit_validity
 from core.errors import InputError
 from core.models import MLP
@@ -135,25 +137,23 @@ def calibrate(
     return Calibration(learning**2 * squared, half_width)
 
 
-def as_if_unseen(y: Tensor, held_out: Tensor, seen: Tensor) -> Tensor:
-    """Stretch the errors of rows whose operating points the amplifier was fitted to.
+def as_if_unseen(error: Tensor, seen: Tensor) -> Tensor:
+    """Stretch the errors (n x m) of rows (n booleans) whose operating points taught the amplifier.
 
     A process that left a row out still has its estimate, of transistors that did not: errors there
     are too small by what the rows of the unseen fold tell, metric by metric, in their typical or in
     their large errors, whichever grow more.
-
-    Args:
-        y: n x m; held_out: n x m, predicted; seen: n booleans.
     """
-    error = y - held_out
+    if not bool(seen.any()):
+        return error
     ratio = (typical_and_large(error[~seen]) / typical_and_large(error[seen])).amax(0)
     ratio = ratio.clamp(min=1.0)
-    return torch.where(seen[:, None], y - error * ratio, held_out)
+    return torch.where(seen[:, None], error * ratio, error)
 
 
-def error_ratio(y: Tensor, held_out: Tensor, other: Tensor) -> float:
-    """Errors n x m of held-out predictions over those of others, typical and large, of a metric."""
-    ratio = typical_and_large(y - held_out) / typical_and_large(y - other)
+def error_ratio(error: Tensor, other: Tensor) -> float:
+    """Errors n x m over others, typical and large ones of all metrics, in the geometric mean."""
+    ratio = typical_and_large(error) / typical_and_large(other)
     return float(ratio.log().mean().exp())
 
 
@@ -185,22 +185,25 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
     baseline = build(find_network(work.folder, circuit_id, "baseline"))
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
-    known = (baseline, x[complete], y[complete], work.fold[complete], work.watcher.batch)
-    fitted, amplifier = fit_process(*known), _fit_amplifier(work)
-    if amplifier is not None:
-        estimator = AmplifierEstimator(amplifier, work.dataset.circuit, work.transforms)
-        informed = fit_process(*known, estimator)
-        seen = work.fold[complete].cpu() != UNSEEN_FOLD
-        held_out = as_if_unseen(y[complete], informed.held_out, seen)
-        ratio = error_ratio(y[complete], held_out, fitted.held_out)
+    known = (baseline, x[complete], y[complete], work.watcher.batch)
+    learned, learned_from = learn_process(*known), None
+    if amplifier := _fit_amplifier(work):
+        estimator = AmplifierEstimator(amplifier.model, work.dataset.circuit, work.transforms)
+        informed = learn_process(*known, estimator)
+        seen = amplifier.learned_from[complete]
+        ratio = error_ratio(as_if_unseen(informed.errors, seen), learned.errors)
         kept = ratio < _WORTH
         work.log(
             f"ensemble: with the transistors, errors are {ratio:.2f} of those without: "
             f"{'kept' if kept else 'left out'}"
         )
         if kept:
-            save_amplifier(work, amplifier)
-            fitted = replace(informed, held_out=held_out)
+            save_amplifier(work, amplifier.model)
+            learned, learned_from = informed, seen
+    fitted = hold_out(learned, x[complete], work.fold[complete], work.watcher.batch)
+    if learned_from is not None:
+        error = as_if_unseen(y[complete] - fitted.held_out, learned_from)
+        fitted = replace(fitted, held_out=y[complete] - error)
     with torch.no_grad():  # The other rows were not fitted.
         mu, doubt = fitted.member(x)
     mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
@@ -209,23 +212,36 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
     return replace(fitted, held_out=mu.to(work.device), doubt=doubt.to(work.device))
 
 
-def _fit_amplifier(work: Workspace) -> AmplifierModel | None:
-    """Learn B's transistors and return the amplifier made of them; None where it cannot be."""
-    if not work.config.ensemble.operating_points:
+@dataclass(frozen=True)
+class _Amplifier:
+    """An amplifier, and which of B's rows (n booleans) its networks were fitted to."""
+
+    model: AmplifierModel
+    learned_from: Tensor
+
+
+def _fit_amplifier(work: Workspace) -> _Amplifier | None:
+    """Learn B's transistors and return the amplifier made of them; None where it cannot be.
+
+    Operating points tell most; networks learn them by heart, so that a fold is kept from them.
+    Where there are none the metrics must do. Some eighty constants cannot learn thousands of them
+    by heart: all rows serve.
+    """
+    settings, circuit = work.config.ensemble, work.dataset.circuit
+    if not settings.transistors or not can_estimate(circuit):
         return None
-    surroundings = target_surroundings(work.dataset)
-    if surroundings is None:
-        return None
-    work.log("ensemble: learning B's transistors from the operating points of its rows")
-    unseen = work.target.rows[(work.fold == UNSEEN_FOLD).cpu().numpy()]
-    rows = np.setdiff1d(np.arange(len(work.dataset.train)), unseen)
-    return fit_amplifier(
-        work.dataset.circuit,
-        surroundings,
-        work.dataset.train.rows(rows),
-        work.seed("amplifier"),
-        work.watcher.batch,
-    )
+    surroundings, table = target_surroundings(work.dataset), work.dataset.train
+    more = (work.seed("amplifier"), work.watcher.batch)
+    seen = work.fold.cpu() != UNSEEN_FOLD
+    if settings.operating_points and surroundings and table.operating_points is not None:
+        work.log("ensemble: learning B's transistors from the operating points of its rows")
+        rows = np.setdiff1d(np.arange(len(table)), work.target.rows[~seen.numpy()])
+        model = fit_amplifier(circuit, surroundings, table.rows(rows), *more)
+    else:
+        work.log("ensemble: extracting B's transistors from its metrics")
+        model = extract_amplifier(circuit, surroundings, table, *more)
+        seen = torch.zeros_like(seen)
+    return None if model is None else _Amplifier(model, seen)
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from core.ensemble.fusion import Fusion, metric_weights
 
 _STEPS = 10  # Metric-level weights are multiples of 1 / _STEPS.
 _FLOOR = 1e-8  # Squared errors below it count as exact, in standardised space.
-_REACHES = (3.0, 7.0)  # Standard deviations over the usual one where a process loses its say.
+_REACHES = (3.0, 7.0, 15.0)  # Standard deviations over the usual one where a process loses its say.
 _FAR = 4.0  # Standard deviations of a network that an estimate's process may well be away.
 _WORTH = 0.02  # A member stays if it takes 2 % off the balanced square error.
 
@@ -53,24 +53,38 @@ def fit_fusion(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> Fusion
     """Fit temperatures, metric-level weights and the reach of a process on held-out predictions.
 
     Tries weights by the members' mean square error and every point of a grid on the simplex, and
-    keeps those of the smallest balanced error.
+    keeps those of the smallest balanced error. Whether a process that learns an estimate's error
+    must not be far from a network is one question for all outputs: where the nodal equations break
+    down all of them suffer, and a single output has too few such rows to tell.
 
     Args:
         y: n x m; weight: n x m of 0 and 1.
         members: a Gaussian process comes last.
     """
+    guards = [False, True] if any(held.wild for held in members.values()) else [False]
+    found = [_fit(y, members, weight, guarded) for guarded in guards]
+    return min(found, key=lambda pair: pair[1])[0]
+
+
+def _fit(
+    y: Tensor, members: dict[str, HeldOut], weight: Tensor, guarded: bool
+) -> tuple[Fusion, float]:
+    """A fusion with or without the guard against wild estimates, and its balanced error."""
     mu, variance, doubt = stacked(members)
     held = list(members.values())
     first = temperature_squared(y, mu[0], variance[0], weight)
-    near = [_near(h, mu[0], first * variance[0]) * _trusted(h.doubt, weight) for h in held]
+    counts = [weight * _trusted(h.doubt, weight) for h in held]
+    if guarded:
+        near = [_near(h, mu[0], first * variance[0]) for h in held]
+        counts = [part * own for part, own in zip(counts, near, strict=True)]
     squared = torch.stack(
         [
-            temperature_squared(y, h.mu, h.variance, weight * own)
-            for h, own in zip(held, near, strict=True)
+            temperature_squared(y, h.mu, h.variance, part)
+            for h, part in zip(held, counts, strict=True)
         ]
     )
     mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
-    far = torch.full_like(y[0], _FAR) if any(h.wild for h in held) else None
+    far = torch.full_like(y[0], _FAR) if guarded else None
     start = Fusion(metric_weights(mse), squared, torch.ones_like(y[0]), far)
     weights = [start.weights, *(w.to(mu)[:, None].expand_as(squared) for w in _grid(len(mu)))]
     candidates = [
@@ -80,11 +94,12 @@ def fit_fusion(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> Fusion
         [balanced_error(y, c.combine(mu, variance, doubt)[0], weight) for c in candidates]
     )
     best = [candidates[int(i)] for i in errors.argmin(0)]
-    return replace(
+    fusion = replace(
         start,
         weights=torch.stack([c.weights[:, j] for j, c in enumerate(best)], dim=1),
         reach=torch.stack([c.reach[j] for j, c in enumerate(best)]),
     )
+    return fusion, float(errors.amin(0).mean())
 
 
 def _grid(k: int) -> list[Tensor]:

@@ -151,20 +151,38 @@ def _first_network(baseline: MLP) -> MLP:
     return first.eval().requires_grad_(False)
 
 
-def fit_process(
+@dataclass(frozen=True)
+class LearnedProcess:
+    """A Gaussian process on B's training rows before anybody asks how it does by folds.
+
+    Attributes:
+        member: ready to predict.
+        wanted: n x m, what its processes learned, standardised.
+        left_out: n x m, errors of each row's mean from all others, standardised likewise.
+    """
+
+    member: ProcessMember
+    wanted: Tensor
+    left_out: Tensor
+
+    @property
+    def errors(self) -> Tensor:
+        """Of each row's mean from all others, n x m, standardised space."""
+        return self.left_out * self.member.scale
+
+
+def learn_process(
     baseline: MLP,
     x: Tensor,
     y: Tensor,
-    fold: Tensor,
     between: Callable[[], None] = lambda: None,
     estimator: Estimator | None = None,
-) -> FittedProcess:
+) -> LearnedProcess:
     """Fit the processes to B's training rows.
 
     Args:
         baseline: A's networks.
         x: n x f features. y: n x m standardised metrics, all measured.
-        fold: n cross-fitting folds.
         between: called between steps; may raise to stop.
         estimator: an estimate that helps. Where errors stay smaller so, a process learns its error.
     """
@@ -175,15 +193,31 @@ def fit_process(
         min(_ways(inputs, y[:, [j]].double(), estimates, j, between), key=_Learned.badness)
         for j in range(m)
     ]
-    process = _fill(member, learned)
-    found, wanted = process.hyperparameters, process.y
+    _fill(member, learned)
+    wanted, left_out = (
+        torch.cat([getattr(one, name) for one in learned], dim=1) for name in ("wanted", "left_out")
+    )
+    return LearnedProcess(member.eval(), wanted, left_out)
+
+
+def hold_out(
+    learned: LearnedProcess,
+    x: Tensor,
+    fold: Tensor,
+    between: Callable[[], None] = lambda: None,
+) -> FittedProcess:
+    """Predict each row (features n x f) from the folds (n) that it is not in."""
+    member, wanted = learned.member, learned.wanted
+    inputs, found = member.inputs, member.hyperparameters()
     unseen = held_out_mean(inputs, wanted, fold, found, between)
-    by_row = torch.cat([one.left_out for one in learned], dim=1)
+    with torch.no_grad():
+        prior = member.prior(member.raw_inputs(x))
+    by_fold = wanted - GaussianProcess(inputs, wanted, found).leave_out(fold)
     return FittedProcess(
-        member=member.eval(),
-        held_out=(member.prior(raw) + unseen * member.scale + member.shift).float(),
+        member=member,
+        held_out=(prior + unseen * member.scale + member.shift).float(),
         doubt=held_out_doubt(inputs, fold, found).float(),
-        learning=_learning(wanted - process.leave_out(fold), by_row, int(fold.max()) + 1),
+        learning=_learning(by_fold, learned.left_out, int(fold.max()) + 1),
     )
 
 
@@ -235,18 +269,17 @@ def _learn(
     return _Learned(shift.new_full((1,), rests), shift, scale, wanted, found, wanted - mean)
 
 
-def _fill(member: ProcessMember, learned: Sequence[_Learned]) -> GaussianProcess:
-    """Put the processes of the outputs into a member; the same, conditioned on its inputs."""
+def _fill(member: ProcessMember, learned: Sequence[_Learned]) -> None:
+    """Put the processes of the outputs into a member, conditioned on its inputs."""
     for name in ("rests", "shift", "scale"):
         setattr(member, name, torch.cat([getattr(one, name) for one in learned]))
     found = side_by_side([one.found for one in learned])
     wanted = torch.cat([one.wanted for one in learned], dim=1)
-    process = GaussianProcess(member.inputs, wanted, found)
     member.length, member.amplitude = found.length, found.amplitude
-    member.noise, member.slope, member.alpha = found.noise, found.slope, process.alpha
+    member.noise, member.slope = found.noise, found.slope
+    member.alpha = GaussianProcess(member.inputs, wanted, found).alpha
     member.telling = member.inputs[telling_rows(member.inputs, found)]
     member.white = whitening(member.telling, found)
-    return process
 
 
 def _empty(

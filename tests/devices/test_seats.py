@@ -18,6 +18,16 @@ def test_the_shorter_row_is_filled_up_and_everyone_finds_back():
     assert torch.equal(seats.back(seats.rows(values)), values)
 
 
+def test_values_of_each_kind_reach_every_seat_of_its_row():
+    seats = Seats.of(KINDS, 2)
+    values = torch.arange(3 * 2 * 5).view(3, 2, 5)
+    found = seats.repeated(values)
+    assert found.shape == (2, 3 * 4, 5)
+    for design in range(3):
+        for seat in range(4):
+            assert torch.equal(found[:, 4 * design + seat], values[design])
+
+
 def test_a_kind_without_anyone_gets_a_row_too():
     seats = Seats.of(torch.tensor([1, 1]), 2)
     assert seats.order.shape == (2, 2)

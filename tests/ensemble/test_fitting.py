@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -13,10 +14,13 @@ import torch
 from core.circuits import load_circuit
 from core.circuits.operating_point import FILE
 from core.data import bundled_dataset_folder
-from core.devices import transistor
+from core.devices import extraction, transistor
+from core.devices.amplifier import ESTIMATES
+from core.devices.compact import CompactTransistor
 from core.ensemble import load_predictor
-from core.ensemble.estimator import has_amplifier
+from core.ensemble.estimator import has_amplifier, load_amplifier
 from core.ensemble.fitting import as_if_unseen, error_ratio
+from core.spice import load_process
 from core.training.start import start_training
 from tests.tiny import OVERRIDES
 
@@ -39,7 +43,9 @@ def train(data: Path, out: Path, patch: pytest.MonkeyPatch) -> str:
     """Train few networks and the ensemble; what the run logged."""
     steps = {"current": 400, "capacitances": 60, "imbalance": 150, "substrate": 100}
     patch.setattr(transistor, "_ITERATIONS", steps)
-    start_training(CIRCUIT, data, out, overrides=list(OVERRIDES), stages=("baseline", "align"))
+    patch.setattr(extraction, "_EVALUATIONS", 15)
+    overrides = [*OVERRIDES, "ensemble.transistors=true"]
+    start_training(CIRCUIT, data, out, overrides=overrides, stages=("baseline", "align"))
     return (out / "events.jsonl").read_text()
 
 
@@ -65,19 +71,35 @@ def test_transistors_of_other_designs_are_left_out(tmp_path, monkeypatch):
     assert f"{CIRCUIT.id}_gaussian_process.safetensors" in names
 
 
+def test_without_operating_points_the_transistors_are_extracted_from_metrics(tmp_path, monkeypatch):
+    data, run = few_rows(tmp_path / "data"), tmp_path / "run"
+    (data / "target" / FILE).unlink()
+    log = train(data, run, monkeypatch)
+    assert "extracting B's transistors from its metrics" in log
+    assert "of those without: kept" in log
+    amplifier = load_amplifier(run, CIRCUIT, lambda found: found)
+    assert isinstance(amplifier.transistors, CompactTransistor)
+    assert amplifier.surroundings.supply == load_process("gf180mcu").supply
+    known = load_predictor(run).known_designs()
+    designs = torch.tensor(known.designs.to_numpy(dtype=float)[known.valid])
+    told = amplifier(designs)[:, ESTIMATES.index("ugf")].numpy()
+    error = np.abs(told / known.metrics["ugf"].to_numpy()[known.valid] - 1)
+    assert np.median(error) < 0.03
+
+
 def test_the_ratio_of_errors_is_their_geometric_mean_over_metrics_and_sizes():
-    y = torch.zeros(100, 2)
     theirs = torch.linspace(0.01, 1.0, 100)[:, None].repeat(1, 2)
-    mine = theirs * torch.tensor([0.5, 0.125])
-    assert error_ratio(y, mine, theirs) == pytest.approx(0.25)
-    assert error_ratio(y, theirs, -theirs) == pytest.approx(1.0)
+    mine = theirs * torch.tensor([0.5, -0.125])
+    assert error_ratio(mine, theirs) == pytest.approx(0.25)
+    assert error_ratio(theirs, -theirs) == pytest.approx(1.0)
 
 
 def test_errors_of_rows_that_were_seen_are_stretched_to_those_of_the_others():
-    y, seen = torch.zeros(200, 1), torch.arange(200) < 100
+    seen = torch.arange(200) < 100
     error = torch.linspace(0.01, 1.0, 100)[:, None]
-    held_out = torch.cat([error, 3.0 * error])
-    found = as_if_unseen(y, held_out, seen)
+    told = torch.cat([error, 3.0 * error])
+    found = as_if_unseen(told, seen)
     torch.testing.assert_close(found[:100], 3.0 * error)
-    torch.testing.assert_close(found[100:], held_out[100:])
-    assert torch.equal(as_if_unseen(y, held_out, ~seen), held_out)
+    torch.testing.assert_close(found[100:], told[100:])
+    assert torch.equal(as_if_unseen(told, ~seen), told)
+    assert torch.equal(as_if_unseen(told, torch.zeros_like(seen)), told)

@@ -9,10 +9,20 @@ import torch
 
 from core.ensemble.gaussian_process import GaussianProcess, cross_covariances, prior_variance
 from core.ensemble.process_doubt import doubt, telling_rows, whitening
-from core.ensemble.process_member import FittedProcess, fit_process
+from core.ensemble.process_member import Estimator, FittedProcess, hold_out, learn_process
 from core.models import MLP, Architecture
 
 ROWS = 48
+
+
+def fit_process(
+    baseline: MLP,
+    x: torch.Tensor,
+    y: torch.Tensor,
+    fold: torch.Tensor,
+    estimator: Estimator | None = None,
+) -> FittedProcess:
+    return hold_out(learn_process(baseline, x, y, estimator=estimator), x, fold)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,272 @@
+"""Extract a process's transistors from what its amplifiers measure, where nothing else is known.
+
+Foundries extract the constants of a compact model from currents of single transistors. Data of
+amplifiers hold none, but their metrics hang on the same constants through the nodal equations:
+nonlinear least squares finds the constants that explain all designs at once, from expected values
+with wide spreads (a trust-region method with Cauchy's loss, so that no design the model cannot
+explain decides: Branch, Coleman and Li 1999, as in scipy). Where the testbench is unknown too,
+supply, common mode, load and step are constants like the others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import product
+
+import numpy as np
+import torch
+from scipy.optimize import least_squares
+from torch import Tensor
+
+from core.circuits import Circuit
+from core.data import DomainTable
+from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
+from core.devices.compact import CONSTANTS, FORM, CompactTransistor, Constant
+from core.devices.topology import Topology, read_topology
+from core.devices.transistor import fit_scaled
+
+FEWEST_DESIGNS = 50
+# Small errors of a model of so few constants: decades, and 50 degrees of the margin.
+_SMALL = {"slewrate_pos": 0.06, "dc_gain": 0.02, "ugf": 0.01, "phase_margin": 0.01, "cmrr": 0.1}
+_DEGREES = 50.0
+_SCALE = 3.0  # Small errors from which on Cauchy's loss grows with the logarithm alone.
+_BELIEF = 0.3  # Small errors that a constant costs when it is a spread away from its expectation.
+# Errors first count as small when they are so many times as large. Rows, that factor, and how many
+# searches go on from there.
+_COARSE, _NEAR = ((100, 10.0, 2), (200, 3.0, 1), (200, 1.0, 1)), 1.0
+_SUPPLIES = (1.8, 3.3, 5.0)  # V, where the search for an unknown supply begins
+_COARSE_EVALUATIONS, _EVALUATIONS = 25, 80
+_SOLVING = 50  # Newton steps from the last operating points, or from half the supply
+_NO_SIGNAL = 100.0  # small errors, of what could not be told
+_GUESSING = 1000  # steps to learn a guess of the node voltages
+_GUESSED = 4  # shuffled designs that the guess is learned from, for each design
+_BELOW = 0.5  # decades below the lowest unity-gain frequency, from where others are looked for
+# Of an unknown testbench: ln of the supply (V), the common mode's share of it (logit), ln of the
+# load (F), ln of the step's share of the supply.
+_BENCH = (
+    Constant("supply", 0.0, 0.3),
+    Constant("common_mode", 0.0, 0.5),
+    Constant("load", math.log(2e-12), 1.0),
+    Constant("step", math.log(0.2), 0.7),
+)
+_CMRR_FREQUENCY = 1.0  # Hz
+
+
+def extract_amplifier(
+    circuit: Circuit,
+    surroundings: Surroundings | None,
+    table: DomainTable,
+    seed: int,
+    between: Callable[[], None] = lambda: None,
+) -> AmplifierModel | None:
+    """Extract B's transistors from metrics and put the amplifier together.
+
+    Args:
+        circuit: with a netlist template and metrics among ``ESTIMATES``.
+        surroundings: of the testbench; None where it is unknown.
+        table: designs of B with their metrics.
+        seed: of the guess of the operating point.
+        between: called before each evaluation; may raise to stop.
+
+    Returns:
+        The model, or None where fewer than ``FEWEST_DESIGNS`` designs work.
+    """
+    if table.valid.sum() < FEWEST_DESIGNS:
+        return None
+    topology, unknown = read_topology(circuit), surroundings is None
+    benches = list(_unknown_benches()) if surroundings is None else [surroundings]
+    found = [_Search(topology, bench, unknown, table, between) for bench in benches]
+    for rows, widening, keep in _COARSE:
+        part = table.rows(np.unique(np.linspace(0, len(table) - 1, rows).astype(int)))
+        found = [search.on(part) for search in found]
+        for search in found:
+            search.go_on(widening, _COARSE_EVALUATIONS, form=False)
+        found = sorted(found, key=lambda search: search.cost)[:keep]
+    search = found[0]
+    search.go_on(_NEAR, _COARSE_EVALUATIONS, form=True)
+    search = search.on(table)
+    search.go_on(_NEAR, _EVALUATIONS, form=True)
+    return search.finished(seed)
+
+
+def _unknown_benches() -> Iterator[Surroundings]:
+    """Where searches begin."""
+    for supply, open_loop in product(_SUPPLIES, (False, True)):
+        yield Surroundings(supply, supply / 2, 1e-12, 1.0, _CMRR_FREQUENCY, open_loop)
+
+
+class _Search:
+    """Constants of an amplifier as unknowns, in spreads away from what is expected.
+
+    Attributes:
+        place: p, where the search is.
+        cost: of the last place, in squared small errors.
+    """
+
+    def __init__(
+        self,
+        topology: Topology,
+        surroundings: Surroundings,
+        unknown: bool,
+        table: DomainTable,
+        between: Callable[[], None],
+    ) -> None:
+        self._topology, self._around, self._unknown = topology, surroundings, unknown
+        self._between, self._widening, self.cost = between, _NEAR, math.inf
+        with torch.random.fork_rng():
+            self.model = AmplifierModel(
+                topology,
+                surroundings,
+                table.designs.shape[1],
+                CompactTransistor(len(topology.kinds)),
+            )
+        self.model.slowest = torch.tensor(
+            np.log10(table.metrics["ugf"].to_numpy()[table.valid].min()) - _BELOW
+        )
+        self._designs = torch.tensor(table.designs.to_numpy(dtype=float))
+        self._wanted = _decades(torch.tensor(_measured(table)))
+        constants = [*CONSTANTS] * len(topology.kinds)
+        if unknown:
+            constants += [replace(_BENCH[0], expected=math.log(surroundings.supply)), *_BENCH[1:]]
+        self._form = np.array([constant in FORM for constant in constants])
+        self._expected, self._spread = (
+            torch.tensor([getattr(c, name) for c in constants], dtype=torch.float64)
+            for name in ("expected", "spread")
+        )
+        self.place = np.zeros(len(constants))
+        self._volts = self._start(self._designs)
+
+    def _start(self, designs: Tensor) -> Tensor:
+        """Half the supply at every node of every state."""
+        states = 2 if self._around.open_loop else 1
+        half = 0.5 * float(self._around.supply)
+        return torch.full((len(designs), states * self._topology.unknowns), half).double()
+
+    def on(self, table: DomainTable) -> _Search:
+        """The same place, on other rows."""
+        other = _Search(self._topology, self._around, self._unknown, table, self._between)
+        other.place = self.place
+        return other
+
+    def go_on(self, widening: float, evaluations: int, form: bool) -> None:
+        """Search on from where it is, with or without the constants of the quadratic form."""
+        self._widening, free = widening, ~self._form | form
+        start = self.place.copy()
+
+        def all_of(values: np.ndarray) -> np.ndarray:
+            start[free] = values
+            return start
+
+        found = least_squares(
+            lambda values: self._residuals(all_of(values)),
+            self.place[free],
+            lambda values: self._jacobian(all_of(values))[:, free],
+            loss="cauchy",
+            f_scale=_SCALE,
+            max_nfev=evaluations,
+        )
+        self.place, self.cost = all_of(found.x).copy(), float(found.cost)
+
+    def _put(self, values: Tensor) -> None:
+        """Set constants: p, or n x p for each design's own."""
+        kinds = len(self._topology.kinds)
+        constants = values[..., : kinds * len(CONSTANTS)].unflatten(-1, (kinds, -1))
+        if values.dim() == 2:
+            constants = self.model.repeated(constants)
+        self.model.transistors.constants = constants
+        if self._unknown:
+            log_supply, logit, log_load, log_step = values[..., -len(_BENCH) :].unbind(-1)
+            supply = log_supply.exp()
+            self.model.surroundings = replace(
+                self._around,
+                supply=supply,
+                common_mode=supply * logit.sigmoid(),
+                load=log_load.exp(),
+                step=supply * log_step.exp(),
+            )
+
+    def _values(self, place: np.ndarray) -> Tensor:
+        return self._expected + torch.from_numpy(place) * self._spread
+
+    def _settle(self, place: np.ndarray) -> None:
+        self._between()
+        self._put(self._values(place))
+        self._volts = self.model.solve_states(self._designs, self._volts, _SOLVING)
+
+    def _residuals(self, place: np.ndarray) -> np.ndarray:
+        """Errors in small ones, then the constants' distances from what is expected."""
+        self._settle(place)
+        with torch.no_grad():
+            errors = self._errors()
+        return np.concatenate([errors.flatten().numpy(), self._belief * place])
+
+    def _jacobian(self, place: np.ndarray) -> np.ndarray:
+        """Derivatives of the residuals.
+
+        Each design has constants of its own for a moment: one backward pass a metric tells the
+        derivatives of all designs by all constants.
+        """
+        self._settle(place)
+        own = self._values(place).repeat(len(self._designs), 1).requires_grad_(True)
+        self._put(own)
+        slopes = torch.stack(
+            [
+                torch.autograd.grad(error.sum(), own, retain_graph=True)[0]
+                for error in self._errors().T
+            ],
+            dim=1,
+        )
+        slopes = torch.nan_to_num(slopes, 0.0, 0.0, 0.0) * self._spread
+        return np.concatenate([slopes.flatten(0, 1).numpy(), self._belief * np.eye(len(place))])
+
+    @property
+    def _belief(self) -> float:
+        return _BELIEF / math.sqrt(self._widening)
+
+    def _errors(self) -> Tensor:
+        """n x 5, in small errors; 0 where nothing was measured."""
+        told = _decades(self.model.estimate(self._designs, self._volts))
+        small = self._widening * torch.tensor([_SMALL[name] for name in ESTIMATES])
+        errors = torch.where(torch.isfinite(self._wanted), (told - self._wanted) / small, 0.0)
+        return torch.nan_to_num(errors, _NO_SIGNAL, _NO_SIGNAL, -_NO_SIGNAL)
+
+    def finished(self, seed: int) -> AmplifierModel:
+        """The amplifier where the search is, with a guess of its operating points."""
+        self._settle(self.place)
+        self._put(self._values(self.place))
+        around = self.model.surroundings
+        self.model.surroundings = replace(
+            around,
+            supply=float(around.supply),
+            common_mode=float(around.common_mode),
+            load=float(around.load),
+            step=float(around.step),
+        )
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            free = [
+                torch.stack([column[torch.randperm(len(column))] for column in self._designs.T], 1)
+                for _ in range(_GUESSED)
+            ]
+        designs = torch.cat([self._designs, *free])
+        volts = self.model.solve_states(designs, self._start(designs), _SOLVING)
+        fit_scaled(self.model.guess, designs.log(), volts, self._between, _GUESSING)
+        return self.model.requires_grad_(False).eval()
+
+
+def _measured(table: DomainTable) -> np.ndarray:
+    """Metrics n x 5, NaN where none; of designs that do not work, what still means something."""
+    metrics = table.metrics.reindex(columns=list(ESTIMATES)).to_numpy(dtype=float, copy=True)
+    for name in ("slewrate_pos", "cmrr"):
+        metrics[~table.valid, ESTIMATES.index(name)] = np.nan
+    return metrics
+
+
+def _decades(metrics: Tensor) -> Tensor:
+    """Metrics n x 5 on scales on which errors count alike at every size."""
+    columns = list(metrics.clamp(min=1e-6).log10().unbind(1))
+    margin = ESTIMATES.index("phase_margin")
+    columns[margin] = metrics[:, margin] / _DEGREES
+    return torch.where(torch.isfinite(metrics), torch.stack(columns, dim=1), torch.nan)

@@ -1,0 +1,140 @@
+"""Transistors come back from metrics of amplifiers made of them, the testbench known or not."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from core.circuits import load_circuit
+from core.data import DomainTable
+from core.devices import extraction
+from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
+from core.devices.compact import CONSTANTS, CompactTransistor
+from core.devices.extraction import extract_amplifier
+from core.devices.topology import read_topology
+from core.spice import sample_designs
+
+CIRCUIT = load_circuit("5t_opamp")
+BENCH = Surroundings(supply=1.8, common_mode=1.2, load=1.5e-12, step=0.3, cmrr_frequency=1.0)
+OPEN = Surroundings(1.8, 1.2, 1.5e-12, 0.3, 1.0, open_loop=True)
+
+
+def made_up(bench: Surroundings) -> AmplifierModel:
+    """An amplifier of transistors that are not what is expected."""
+    with torch.random.fork_rng():
+        torch.manual_seed(5)
+        transistors = CompactTransistor(2)
+        spread = torch.tensor([constant.spread for constant in CONSTANTS])
+        transistors.constants += 0.4 * spread * torch.randn_like(transistors.constants)
+        transistors.constants[1, 7] -= math.log(4.0)  # Holes are slower.
+        transistors.constants[:, 0] = torch.tensor([0.55, 0.6])
+        model = AmplifierModel(read_topology(CIRCUIT), bench, len(CIRCUIT.variables), transistors)
+    model.slowest = torch.tensor(3.0, dtype=torch.float64)
+    return model
+
+
+def metrics_of(model: AmplifierModel, designs: pd.DataFrame) -> DomainTable:
+    values = torch.tensor(designs.to_numpy(dtype=float))
+    states = 2 if model.surroundings.open_loop else 1
+    half = torch.full((len(values), states * model.topology.unknowns), 0.9, dtype=torch.float64)
+    with torch.no_grad():
+        found = model.estimate(values, model.solve_states(values, half, 100)).numpy()
+    metrics = pd.DataFrame(found, columns=list(ESTIMATES))
+    valid = ((metrics["dc_gain"] > 3) & (metrics["ugf"] > 1e4)).to_numpy()
+    return DomainTable(
+        designs=designs,
+        metrics=metrics[list(CIRCUIT.metric_names)],
+        valid=valid,
+        reason=pd.Series(np.where(valid, "", "dead")),
+        supply_current=pd.Series(np.zeros(len(designs))),
+    )
+
+
+def errors(found: AmplifierModel, truth: AmplifierModel) -> dict[str, float]:
+    """Median errors on new designs: shares, and degrees of the phase margin."""
+    table = metrics_of(truth, sample_designs(CIRCUIT, 80, seed=2))
+    table = table.rows(np.flatnonzero(table.valid))
+    told = found(torch.tensor(table.designs.to_numpy(dtype=float))).numpy()
+    result = {}
+    for column, name in enumerate(ESTIMATES):
+        measured = table.metrics[name].to_numpy()
+        error = np.abs(told[:, column] - measured)
+        result[name] = float(np.median(error if name == "phase_margin" else error / measured))
+    return result
+
+
+@pytest.fixture(autouse=True)
+def _fewer_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extraction, "_COARSE", ((60, 10.0, 2), (100, 3.0, 1), (100, 1.0, 1)))
+    monkeypatch.setattr(extraction, "_EVALUATIONS", 30)
+    monkeypatch.setattr(extraction, "_SUPPLIES", (1.8,))
+
+
+def learned_from(bench: Surroundings, count: int) -> DomainTable:
+    return metrics_of(made_up(bench), sample_designs(CIRCUIT, count, seed=1))
+
+
+def test_a_known_testbench_needs_only_the_transistors():
+    found = extract_amplifier(CIRCUIT, BENCH, learned_from(BENCH, 150), seed=0)
+    error = errors(found, made_up(BENCH))
+    assert max(error[name] for name in ("slewrate_pos", "dc_gain", "ugf")) < 0.01
+    assert error["phase_margin"] < 0.3
+    assert error["cmrr"] < 0.25
+    assert found.surroundings == BENCH
+
+
+def test_an_unknown_testbench_is_found_beside_the_transistors():
+    found = extract_amplifier(CIRCUIT, None, learned_from(OPEN, 150), seed=0)
+    error = errors(found, made_up(OPEN))
+    assert max(error[name] for name in ("slewrate_pos", "dc_gain", "ugf")) < 0.03
+    assert found.surroundings.open_loop
+    assert found.surroundings.load == pytest.approx(OPEN.load, rel=0.15)
+    assert found.surroundings.step == pytest.approx(OPEN.step, rel=0.25)
+
+
+def test_with_few_designs_nothing_is_extracted():
+    assert extract_amplifier(CIRCUIT, BENCH, learned_from(BENCH, 40), seed=0) is None
+
+
+def test_a_search_stops_when_it_is_told_to():
+    def stop() -> None:
+        raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        extract_amplifier(CIRCUIT, BENCH, learned_from(BENCH, 80), seed=0, between=stop)
+
+
+def test_in_the_open_loop_both_inputs_stand_at_the_common_mode():
+    model = made_up(OPEN)
+    designs = torch.tensor(sample_designs(CIRCUIT, 20, seed=3).to_numpy(dtype=float))
+    half = torch.full((20, model.topology.unknowns), 0.9, dtype=torch.float64)
+    inn, out = (model.topology.node(name) for name in ("inn", "out"))
+    apart = model.small_signal(
+        designs, model.solve(designs, half, 100, feedback=False), feedback=False
+    )
+    closed = model.small_signal(designs, model.solve(designs, half, 100))
+    torch.testing.assert_close(apart.voltages[:, inn], torch.full((20,), 1.2, dtype=torch.float64))
+    torch.testing.assert_close(closed.voltages[:, inn], closed.voltages[:, out])
+
+
+def test_the_derivatives_of_the_search_are_those_of_small_steps():
+    table = learned_from(BENCH, 60)
+    search = extraction._Search(
+        read_topology(CIRCUIT), OPEN, unknown=True, table=table, between=lambda: None
+    )
+    rng = np.random.default_rng(0)
+    search.place = 0.2 * rng.standard_normal(len(search.place))
+    exact = search._jacobian(search.place)
+    for column in (0, 7, 25, 50, len(search.place) - 1):
+        step = np.zeros(len(search.place))
+        step[column] = 1e-5
+        ends = [search._residuals(search.place + way * step) for way in (1, -1)]
+        expected = (ends[0] - ends[1]) / 2e-5
+        # A design here or there jumps: its slew rate is read off a trace in discrete steps.
+        assert (
+            np.quantile(np.abs(exact[:, column] - expected), 0.95) < 1e-3 * np.abs(expected).max()
+        )
