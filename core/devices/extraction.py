@@ -24,10 +24,10 @@ from core.circuits import Circuit
 from core.data import DomainTable
 from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
 from core.devices.compact import CONSTANTS, FORM, CompactTransistor, Constant
+from core.devices.fitting import FEWEST_DESIGNS, GUESSING, slowest
 from core.devices.topology import Topology, read_topology
 from core.devices.transistor import fit_scaled
 
-FEWEST_DESIGNS = 50
 # Small errors of a model of so few constants: decades, and 50 degrees of the margin.
 _SMALL = {"slewrate_pos": 0.06, "dc_gain": 0.02, "ugf": 0.01, "phase_margin": 0.01, "cmrr": 0.1}
 _DEGREES = 50.0
@@ -40,9 +40,7 @@ _SUPPLIES = (1.8, 3.3, 5.0)  # V, where the search for an unknown supply begins
 _COARSE_EVALUATIONS, _EVALUATIONS = 25, 80
 _SOLVING = 50  # Newton steps from the last operating points, or from half the supply
 _NO_SIGNAL = 100.0  # small errors, of what could not be told
-_GUESSING = 1000  # steps to learn a guess of the node voltages
 _GUESSED = 4  # shuffled designs that the guess is learned from, for each design
-_BELOW = 0.5  # decades below the lowest unity-gain frequency, from where others are looked for
 # Of an unknown testbench: ln of the supply (V), the common mode's share of it (logit), ln of the
 # load (F), ln of the step's share of the supply.
 _BENCH = (
@@ -71,10 +69,37 @@ def extract_amplifier(
         between: called before each evaluation; may raise to stop.
 
     Returns:
-        The model, or None where fewer than ``FEWEST_DESIGNS`` designs work.
+        The model, or None where fewer than ``FEWEST_DESIGNS`` designs work or the search strays to
+        where nodal equations have no solution.
     """
     if table.valid.sum() < FEWEST_DESIGNS:
         return None
+    try:
+        return _extract(circuit, surroundings, table, seed, between)
+    except torch.linalg.LinAlgError:
+        return None
+
+
+def optimism(model: AmplifierModel, numbers: int, known: bool) -> float:
+    """How much larger errors are of new designs than of those whose numbers the constants explain.
+
+    The square root of Akaike's final prediction error (1969), (N + p) / (N - p).
+
+    Args:
+        numbers: metrics that were measured, all designs together.
+        known: whether the testbench was.
+    """
+    count = len(CONSTANTS) * len(model.topology.kinds) + (0 if known else len(_BENCH))
+    return math.sqrt((numbers + count) / max(numbers - count, count))
+
+
+def _extract(
+    circuit: Circuit,
+    surroundings: Surroundings | None,
+    table: DomainTable,
+    seed: int,
+    between: Callable[[], None],
+) -> AmplifierModel:
     topology, unknown = read_topology(circuit), surroundings is None
     benches = list(_unknown_benches()) if surroundings is None else [surroundings]
     found = [_Search(topology, bench, unknown, table, between) for bench in benches]
@@ -122,9 +147,7 @@ class _Search:
                 table.designs.shape[1],
                 CompactTransistor(len(topology.kinds)),
             )
-        self.model.slowest = torch.tensor(
-            np.log10(table.metrics["ugf"].to_numpy()[table.valid].min()) - _BELOW
-        )
+        self.model.slowest = slowest(table)
         self._designs = torch.tensor(table.designs.to_numpy(dtype=float))
         self._wanted = _decades(torch.tensor(_measured(table)))
         constants = [*CONSTANTS] * len(topology.kinds)
@@ -252,7 +275,7 @@ class _Search:
             ]
         designs = torch.cat([self._designs, *free])
         volts = self.model.solve_states(designs, self._start(designs), _SOLVING)
-        fit_scaled(self.model.guess, designs.log(), volts, self._between, _GUESSING)
+        fit_scaled(self.model.guess, designs.log(), volts, self._between, GUESSING)
         return self.model.requires_grad_(False).eval()
 
 

@@ -18,7 +18,7 @@ from core.devices.topology import GROUND, SUPPLY, Topology, read_topology
 from core.devices.transistor import TransistorModel, fit_scaled, fit_transistor, side_by_side
 
 FEWEST_DESIGNS = 50
-_GUESSING = 1000  # steps to learn a guess of the node voltages
+GUESSING = 1000  # steps to learn a guess of the node voltages
 _BELOW = 0.5  # decades below the lowest unity-gain frequency, from where others are looked for
 _OVERLAP = 1.7e-16  # F/um, where the search for the gate overlaps begins
 _OVERLAP_STEPS = 150
@@ -55,7 +55,7 @@ def fit_amplifier(
         transistors = TransistorModel(len(topology.kinds)).float()
         model = AmplifierModel(topology, surroundings, logs.shape[1], transistors)
     volts = _node_voltages(topology, points, surroundings.supply)
-    fit_scaled(model.guess, logs, volts, between, _GUESSING)
+    fit_scaled(model.guess, logs, volts, between, GUESSING)
     found = []
     for polarity in topology.kinds:
         own = [t.name for t in topology.transistors if t.polarity == polarity]
@@ -63,10 +63,14 @@ def fit_amplifier(
         found.append(fit_transistor(rows, _pairs(topology, points, polarity), seed, between))
     with torch.random.fork_rng():
         model.transistors = side_by_side(found).float()
-    working = table.metrics["ugf"].to_numpy()[table.valid]
-    model.slowest = torch.tensor(np.log10(working.min()) - _BELOW)
+    model.slowest = slowest(table)
     _fit_overlap(model, table, between)
     return model.requires_grad_(False).eval()
+
+
+def slowest(table: DomainTable) -> Tensor:
+    """log10 Hz, below every unity-gain frequency of working designs."""
+    return torch.tensor(np.log10(table.metrics["ugf"].to_numpy()[table.valid].min()) - _BELOW)
 
 
 def _complete_points(

@@ -43,8 +43,8 @@ class AmplifierEstimator:
 
 
 def can_estimate(circuit: Circuit) -> bool:
-    """Whether nodal equations can be written for a circuit, and tell all of its metrics."""
-    return bool(circuit.netlist) and set(circuit.metric_names) <= set(ESTIMATES)
+    """Whether nodal equations can be written for a circuit, and tell just its metrics."""
+    return bool(circuit.netlist) and set(circuit.metric_names) == set(ESTIMATES)
 
 
 def target_surroundings(dataset: DataSet) -> Surroundings | None:

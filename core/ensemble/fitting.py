@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from core.devices.amplifier import AmplifierModel
-from core.devices.extraction import extract_amplifier
+from core.devices.extraction import extract_amplifier, optimism
 from core.devices.fitting import fit_amplifier
 from core.ensemble.calibration import (
     conformal_half_width,
@@ -82,8 +82,13 @@ def fit_ensemble(work: Workspace) -> None:
         # The networks know better than the process where the circuit is hard, and their variance
         # costs nothing more.
         variance = next(iter(fitted.values())).variance
-        wild = process.member.has_estimator
-        fitted[PROCESS] = HeldOut(process.held_out, variance, process.doubt, wild)
+        fitted[PROCESS] = HeldOut(
+            process.held_out,
+            variance,
+            process.doubt,
+            estimated=process.member.has_estimator,
+            wild=process.wild,
+        )
         learning = process.learning
     members = needed_members(y, fitted, weight)
     work.log(f"ensemble: {', '.join(fitted)} tried, {', '.join(members)} kept")
@@ -186,12 +191,13 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
     known = (baseline, x[complete], y[complete], work.watcher.batch)
-    learned, learned_from = learn_process(*known), None
+    learned, kept_amplifier = learn_process(*known), None
     if amplifier := _fit_amplifier(work):
         estimator = AmplifierEstimator(amplifier.model, work.dataset.circuit, work.transforms)
         informed = learn_process(*known, estimator)
         seen = amplifier.learned_from[complete]
-        ratio = error_ratio(as_if_unseen(informed.errors, seen), learned.errors)
+        errors = as_if_unseen(amplifier.optimism * informed.errors, seen)
+        ratio = error_ratio(errors, learned.errors)
         kept = ratio < _WORTH
         work.log(
             f"ensemble: with the transistors, errors are {ratio:.2f} of those without: "
@@ -199,11 +205,13 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
         )
         if kept:
             save_amplifier(work, amplifier.model)
-            learned, learned_from = informed, seen
+            learned, kept_amplifier = informed, amplifier
     fitted = hold_out(learned, x[complete], work.fold[complete], work.watcher.batch)
-    if learned_from is not None:
-        error = as_if_unseen(y[complete] - fitted.held_out, learned_from)
-        fitted = replace(fitted, held_out=y[complete] - error)
+    if kept_amplifier:
+        seen = kept_amplifier.learned_from[complete]
+        error = kept_amplifier.optimism * (y[complete] - fitted.held_out)
+        held_out = y[complete] - as_if_unseen(error, seen)
+        fitted = replace(fitted, held_out=held_out, wild=bool(seen.any()))
     with torch.no_grad():  # The other rows were not fitted.
         mu, doubt = fitted.member(x)
     mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
@@ -214,10 +222,16 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
 
 @dataclass(frozen=True)
 class _Amplifier:
-    """An amplifier, and which of B's rows (n booleans) its networks were fitted to."""
+    """An amplifier, and what it has seen.
+
+    Attributes:
+        learned_from: n booleans, the rows of B that its networks were fitted to.
+        optimism: how much larger errors of new designs are, where constants were fitted to all.
+    """
 
     model: AmplifierModel
     learned_from: Tensor
+    optimism: float = 1.0
 
 
 def _fit_amplifier(work: Workspace) -> _Amplifier | None:
@@ -225,7 +239,7 @@ def _fit_amplifier(work: Workspace) -> _Amplifier | None:
 
     Operating points tell most; networks learn them by heart, so that a fold is kept from them.
     Where there are none the metrics must do. Some eighty constants cannot learn thousands of them
-    by heart: all rows serve.
+    by heart: all rows serve, and what little that flatters the errors is known.
     """
     settings, circuit = work.config.ensemble, work.dataset.circuit
     if not settings.transistors or not can_estimate(circuit):
@@ -237,11 +251,14 @@ def _fit_amplifier(work: Workspace) -> _Amplifier | None:
         work.log("ensemble: learning B's transistors from the operating points of its rows")
         rows = np.setdiff1d(np.arange(len(table)), work.target.rows[~seen.numpy()])
         model = fit_amplifier(circuit, surroundings, table.rows(rows), *more)
-    else:
-        work.log("ensemble: extracting B's transistors from its metrics")
-        model = extract_amplifier(circuit, surroundings, table, *more)
-        seen = torch.zeros_like(seen)
-    return None if model is None else _Amplifier(model, seen)
+        return None if model is None else _Amplifier(model, seen)
+    work.log("ensemble: extracting B's transistors from its metrics")
+    model = extract_amplifier(circuit, surroundings, table, *more)
+    if model is None:
+        return None
+    numbers = int(work.target.working.sum())
+    flattered = optimism(model, numbers, known=surroundings is not None)
+    return _Amplifier(model, torch.zeros_like(seen), flattered)
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:

@@ -24,18 +24,20 @@ class HeldOut:
 
     Attributes:
         doubt: of a Gaussian process: how little it knows there.
-        wild: whether it learns the error of an estimate, which may break down anywhere.
+        estimated: whether it learns from estimates, which may break down.
+        wild: whether they are of networks, which may do so anywhere.
     """
 
     mu: Tensor
     variance: Tensor
     doubt: Tensor | None = None
+    estimated: bool = False
     wild: bool = False
 
     def rows(self, which: Tensor) -> HeldOut:
         """Return the predictions of some rows."""
         doubt = None if self.doubt is None else self.doubt[which]
-        return HeldOut(self.mu[which], self.variance[which], doubt, self.wild)
+        return replace(self, mu=self.mu[which], variance=self.variance[which], doubt=doubt)
 
 
 def balanced_error(y: Tensor, mu: Tensor, weight: Tensor) -> Tensor:
@@ -53,15 +55,17 @@ def fit_fusion(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> Fusion
     """Fit temperatures, metric-level weights and the reach of a process on held-out predictions.
 
     Tries weights by the members' mean square error and every point of a grid on the simplex, and
-    keeps those of the smallest balanced error. Whether a process that learns an estimate's error
-    must not be far from a network is one question for all outputs: where the nodal equations break
-    down all of them suffer, and a single output has too few such rows to tell.
+    keeps those of the smallest balanced error. Whether a process that learns from estimates must
+    not be far from a network is one question for all outputs: where nodal equations break down all
+    of them suffer, and a single output has too few such rows to tell. Wild ones must not anyway.
 
     Args:
         y: n x m; weight: n x m of 0 and 1.
         members: a Gaussian process comes last.
     """
-    guards = [False, True] if any(held.wild for held in members.values()) else [False]
+    wild = any(held.wild for held in members.values())
+    estimated = any(held.estimated for held in members.values())
+    guards = [True] if wild else [False, True] if estimated else [False]
     found = [_fit(y, members, weight, guarded) for guarded in guards]
     return min(found, key=lambda pair: pair[1])[0]
 
@@ -125,7 +129,7 @@ def _trusted(doubt: Tensor | None, weight: Tensor) -> Tensor:
 
 def _near(held: HeldOut, mu: Tensor, variance: Tensor) -> Tensor:
     """1 where a member is not far from what another says (mu, honest variance), n x m."""
-    if not held.wild:
+    if not held.estimated:
         return torch.ones_like(mu)
     return ((held.mu - mu).square() <= _FAR**2 * variance).to(mu)
 

@@ -22,6 +22,7 @@ from core.models import MLP
 
 _BLOCK = 128  # Rows at a time: their kernels stay in the processor's cache, four times as fast.
 _FAR = 8.0  # Standard deviations of A at which extrapolations are cut.
+_UNHEARD = 1e6  # variance of a process that shall have no say
 # Typical errors of an estimate beyond which its error is cut before a process learns it: a few
 # designs where the estimate breaks down would else set the noise for all.
 _WILD = 4.5
@@ -98,6 +99,16 @@ class ProcessMember(nn.Module):
         """
         return raw[:, -len(self.rests) :] * self.rests
 
+    def doubtful(self, raw: Tensor, doubt: Tensor) -> Tensor:
+        """The doubt (r x m) of raw inputs (r x q), past all measure where an estimate was cut.
+
+        There the amplifier is dead by its nodal equations: what they tell of it means nothing.
+        """
+        if self._estimator is None:
+            return doubt
+        cut = (raw[:, -len(self.rests) :].abs() >= _FAR).any(dim=1, keepdim=True)
+        return doubt.masked_fill(cut, _UNHEARD)
+
     def process_inputs(self, x: Tensor) -> Tensor:
         """The same, standardised on B's training rows."""
         return self._standardised(self.raw_inputs(x))
@@ -115,7 +126,8 @@ class ProcessMember(nn.Module):
         raw = self.raw_inputs(x)
         blocks = [self._block(inputs) for inputs in self._standardised(raw).split(_BLOCK)]
         mean, variance = (torch.cat(part) for part in zip(*blocks, strict=True))
-        return (self.prior(raw) + mean * self.scale + self.shift).float(), variance.float()
+        mean = self.prior(raw) + mean * self.scale + self.shift
+        return mean.float(), self.doubtful(raw, variance).float()
 
     def _block(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         h = self.hyperparameters()
@@ -137,12 +149,14 @@ class FittedProcess:
         doubt: n x m, the variance of each fold's rows by the telling rows of the other folds.
         learning: how much smaller errors become when a model learns from all rows in place of
             those outside a fold.
+        wild: whether its estimates come of networks, which may say anything of new designs.
     """
 
     member: ProcessMember
     held_out: Tensor
     doubt: Tensor
     learning: float
+    wild: bool = False
 
 
 def _first_network(baseline: MLP) -> MLP:
@@ -211,12 +225,12 @@ def hold_out(
     inputs, found = member.inputs, member.hyperparameters()
     unseen = held_out_mean(inputs, wanted, fold, found, between)
     with torch.no_grad():
-        prior = member.prior(member.raw_inputs(x))
+        raw = member.raw_inputs(x)
     by_fold = wanted - GaussianProcess(inputs, wanted, found).leave_out(fold)
     return FittedProcess(
         member=member,
-        held_out=(prior + unseen * member.scale + member.shift).float(),
-        doubt=held_out_doubt(inputs, fold, found).float(),
+        held_out=(member.prior(raw) + unseen * member.scale + member.shift).float(),
+        doubt=member.doubtful(raw, held_out_doubt(inputs, fold, found)).float(),
         learning=_learning(by_fold, learned.left_out, int(fold.max()) + 1),
     )
 

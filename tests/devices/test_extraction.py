@@ -14,7 +14,7 @@ from core.data import DomainTable
 from core.devices import extraction
 from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
 from core.devices.compact import CONSTANTS, CompactTransistor
-from core.devices.extraction import extract_amplifier
+from core.devices.extraction import extract_amplifier, optimism
 from core.devices.topology import read_topology
 from core.spice import sample_designs
 
@@ -106,6 +106,15 @@ def test_a_search_stops_when_it_is_told_to():
 
     with pytest.raises(InterruptedError):
         extract_amplifier(CIRCUIT, BENCH, learned_from(BENCH, 80), seed=0, between=stop)
+
+
+def test_errors_on_new_designs_are_larger_by_what_the_constants_took_up():
+    model, count = made_up(BENCH), 2 * len(CONSTANTS)
+    found = optimism(model, numbers=1000, known=True)
+    assert found == pytest.approx(math.sqrt((1000 + count) / (1000 - count)))
+    assert optimism(model, numbers=1000, known=False) > found
+    assert 1.0 < optimism(model, numbers=10**6, known=True) < 1.001
+    assert optimism(model, numbers=50, known=True) < 2.0  # Fewer numbers than constants.
 
 
 def test_in_the_open_loop_both_inputs_stand_at_the_common_mode():

@@ -162,6 +162,39 @@ def test_the_first_member_stands_in_for_a_process_that_is_not_believed():
     torch.testing.assert_close(plain, torch.tensor([[2.0], [2.0]]))
 
 
+def broken_down(y: torch.Tensor, where: torch.Tensor, **kind: bool) -> dict[str, HeldOut]:
+    """Networks, and a process of estimates that errs wildly somewhere and does not know it."""
+    networks = HeldOut(y + 0.1 * torch.randn_like(y), torch.full_like(y, 0.01))
+    error = torch.where(where, 5.0, 0.01) * torch.randn_like(y)
+    process = HeldOut(y + error, torch.full_like(y, 0.01), torch.full_like(y, 1e-4), **kind)
+    return {"align": networks, "process": process}
+
+
+def test_a_process_of_estimates_that_break_down_must_stay_near_a_network():
+    torch.manual_seed(0)
+    y = torch.randn(2000, 1)
+    lost = torch.arange(2000).unsqueeze(1) % 50 == 0
+    fusion = fit_fusion(y, broken_down(y, lost, estimated=True), torch.ones_like(y))
+    assert fusion.far is not None
+
+
+def test_a_process_of_sound_estimates_may_stray_from_a_network_that_errs():
+    torch.manual_seed(0)
+    y = torch.randn(2000, 1)
+    lost = torch.arange(2000).unsqueeze(1) % 50 == 0
+    members = broken_down(y, torch.zeros_like(lost), estimated=True)
+    astray = torch.where(lost, 5.0 * torch.randn_like(y), 0.0)
+    members["align"] = HeldOut(members["align"].mu + astray, torch.full_like(y, 0.01))
+    assert fit_fusion(y, members, torch.ones_like(y)).far is None
+
+
+def test_estimates_of_networks_are_guarded_even_where_nothing_broke_down():
+    torch.manual_seed(0)
+    y = torch.randn(500, 1)
+    members = broken_down(y, torch.zeros_like(y).bool(), estimated=True, wild=True)
+    assert fit_fusion(y, members, torch.ones_like(y)).far is not None
+
+
 def test_a_process_that_errs_only_where_it_knows_little_keeps_its_weight():
     torch.manual_seed(0)
     y = torch.randn(2000, 1)

@@ -146,5 +146,20 @@ def test_a_few_wild_errors_of_an_estimate_do_not_spoil_the_rest(baseline, rows):
     assert (told.held_out - wild)[sound].abs().median() < 0.02
 
 
+def test_where_an_estimate_was_cut_the_process_has_no_say(baseline, rows):
+    x, y, fold = rows
+
+    def estimator(asked: torch.Tensor) -> torch.Tensor:
+        told = truth(asked)
+        told[asked[:, 2] > 1.0, 0] = -300.0  # A dead amplifier, by the nodal equations.
+        return told
+
+    fitted = fit_process(baseline, x, y, fold, estimator=estimator)
+    dead = x[:, 2] > 1.0
+    assert dead.any()
+    for doubt_found in (fitted.doubt, fitted.member(x)[1]):
+        assert doubt_found[dead].min() > 1e3 * doubt_found[~dead].max()
+
+
 def truth(x: torch.Tensor) -> torch.Tensor:
     return torch.stack([torch.sin(x[:, 0]) + x[:, 1], 0.3 * x[:, 2].square()], dim=1).double()
