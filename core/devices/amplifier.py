@@ -58,6 +58,15 @@ class Surroundings:
     cmrr_frequency: float
     open_loop: bool = False
 
+    def __str__(self) -> str:
+        """What a designer would call it."""
+        loop = "open" if self.open_loop else "closed"
+        return (
+            f"supply {float(self.supply):.2f} V, common mode {float(self.common_mode):.2f} V, "
+            f"load {1e12 * float(self.load):.2f} pF, step {1e3 * float(self.step):.0f} mV, "
+            f"loop {loop} at the operating point"
+        )
+
 
 @dataclass(frozen=True)
 class SmallSignal:

@@ -256,6 +256,8 @@ def _fit_amplifier(work: Workspace) -> _Amplifier | None:
     model = extract_amplifier(circuit, surroundings, table, *more)
     if model is None:
         return None
+    if surroundings is None:
+        work.log(f"ensemble: the data fit this testbench: {model.surroundings}")
     numbers = int(work.target.working.sum())
     flattered = optimism(model, numbers, known=surroundings is not None)
     return _Amplifier(model, torch.zeros_like(seen), flattered)

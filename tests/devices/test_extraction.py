@@ -96,6 +96,12 @@ def test_an_unknown_testbench_is_found_beside_the_transistors():
     assert found.surroundings.step == pytest.approx(OPEN.step, rel=0.25)
 
 
+def test_a_testbench_is_told_in_a_designer_s_words():
+    told = "supply 1.80 V, common mode 1.20 V, load 1.50 pF, step 300 mV"
+    assert str(BENCH) == f"{told}, loop closed at the operating point"
+    assert str(OPEN) == f"{told}, loop open at the operating point"
+
+
 def test_with_few_designs_nothing_is_extracted():
     assert extract_amplifier(CIRCUIT, BENCH, learned_from(BENCH, 40), seed=0) is None
 
