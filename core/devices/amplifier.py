@@ -58,6 +58,11 @@ class Surroundings:
     cmrr_frequency: float
     open_loop: bool = False
 
+    @property
+    def states(self) -> int:
+        """How many operating points a design has: with the loop closed, and perhaps open."""
+        return 2 if self.open_loop else 1
+
     def __str__(self) -> str:
         """What a designer would call it."""
         loop = "open" if self.open_loop else "closed"
@@ -110,8 +115,8 @@ class AmplifierModel(nn.Module):
         """Make an amplifier with so many design variables."""
         super().__init__()
         self.topology, self.surroundings, self.transistors = topology, surroundings, transistors
-        states = 2 if surroundings.open_loop else 1
-        self.guess = ScaledNetwork([inputs, _GUESSING, states * topology.unknowns])
+        outputs = surroundings.states * topology.unknowns
+        self.guess = ScaledNetwork([inputs, _GUESSING, outputs])
         self.register_buffer("overlap", torch.zeros(len(topology.kinds), 2, dtype=torch.float64))
         self.register_buffer("slowest", torch.tensor(0.0, dtype=torch.float64))
         self._stamp()

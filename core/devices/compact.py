@@ -73,6 +73,7 @@ PHYSICAL = (
 _AXES = 6
 _INVERSION, _DRAIN, _BULK = 3, 4, 5
 _PAIRS = list(combinations_with_replacement(range(_AXES), 2))[1:]
+_FIRST, _SECOND = (list(axis) for axis in zip(*_PAIRS, strict=True))
 FORM = tuple(Constant(f"form_{i}_{j}", 0.0, 0.1) for i, j in _PAIRS)
 CONSTANTS = (*PHYSICAL, *FORM)
 
@@ -172,9 +173,8 @@ class CompactTransistor(nn.Module):
             dim=-1,
         )
         held = self._held()[..., len(PHYSICAL) :]
-        first, second = torch.tensor(_PAIRS).T
         square = held.new_zeros(*held.shape[:-1], _AXES, _AXES)
-        square[..., first, second] = held
+        square[..., _FIRST, _SECOND] = held
         square = 0.5 * (square + square.mT)
         pull = (axes.unsqueeze(-2) @ square).squeeze(-2)
         along = 2.0 * pull

@@ -163,9 +163,8 @@ class _Search:
 
     def _start(self, designs: Tensor) -> Tensor:
         """Half the supply at every node of every state."""
-        states = 2 if self._around.open_loop else 1
-        half = 0.5 * float(self._around.supply)
-        return torch.full((len(designs), states * self._topology.unknowns), half).double()
+        half, nodes = 0.5 * float(self._around.supply), self._topology.unknowns
+        return torch.full((len(designs), self._around.states * nodes), half).double()
 
     def on(self, table: DomainTable) -> _Search:
         """The same place, on other rows."""
@@ -257,7 +256,6 @@ class _Search:
 
     def finished(self, seed: int) -> AmplifierModel:
         """The amplifier where the search is, with a guess of its operating points."""
-        self._settle(self.place)
         self._put(self._values(self.place))
         around = self.model.surroundings
         self.model.surroundings = replace(

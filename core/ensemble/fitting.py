@@ -191,13 +191,11 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
     known = (baseline, x[complete], y[complete], work.watcher.batch)
-    learned, kept_amplifier = learn_process(*known), None
-    if amplifier := _fit_amplifier(work):
+    learned, amplifier = learn_process(*known), _fit_amplifier(work)
+    if amplifier:
         estimator = AmplifierEstimator(amplifier.model, work.dataset.circuit, work.transforms)
         informed = learn_process(*known, estimator)
-        seen = amplifier.learned_from[complete]
-        errors = as_if_unseen(amplifier.optimism * informed.errors, seen)
-        ratio = error_ratio(errors, learned.errors)
+        ratio = error_ratio(amplifier.unflattered(informed.errors, complete), learned.errors)
         kept = ratio < _WORTH
         work.log(
             f"ensemble: with the transistors, errors are {ratio:.2f} of those without: "
@@ -205,13 +203,13 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
         )
         if kept:
             save_amplifier(work, amplifier.model)
-            learned, kept_amplifier = informed, amplifier
-    fitted = hold_out(learned, x[complete], work.fold[complete], work.watcher.batch)
-    if kept_amplifier:
-        seen = kept_amplifier.learned_from[complete]
-        error = kept_amplifier.optimism * (y[complete] - fitted.held_out)
-        held_out = y[complete] - as_if_unseen(error, seen)
-        fitted = replace(fitted, held_out=held_out, wild=bool(seen.any()))
+            learned = informed
+        else:
+            amplifier = None
+    fitted = hold_out(learned, work.fold[complete], work.watcher.batch)
+    if amplifier:
+        error = amplifier.unflattered(y[complete] - fitted.held_out, complete)
+        fitted = replace(fitted, held_out=y[complete] - error, wild=amplifier.wild)
     with torch.no_grad():  # The other rows were not fitted.
         mu, doubt = fitted.member(x)
     mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
@@ -232,6 +230,15 @@ class _Amplifier:
     model: AmplifierModel
     learned_from: Tensor
     optimism: float = 1.0
+
+    @property
+    def wild(self) -> bool:
+        """Whether its transistors are networks."""
+        return bool(self.learned_from.any())
+
+    def unflattered(self, error: Tensor, rows: Tensor) -> Tensor:
+        """Errors of rows (booleans) as large as they would be had it not seen them."""
+        return as_if_unseen(self.optimism * error, self.learned_from[rows])
 
 
 def _fit_amplifier(work: Workspace) -> _Amplifier | None:

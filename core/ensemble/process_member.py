@@ -171,12 +171,14 @@ class LearnedProcess:
 
     Attributes:
         member: ready to predict.
-        wanted: n x m, what its processes learned, standardised.
+        process: what its processes learned, standardised, conditioned on its inputs.
+        raw: n x q, the inputs before they were standardised.
         left_out: n x m, errors of each row's mean from all others, standardised likewise.
     """
 
     member: ProcessMember
-    wanted: Tensor
+    process: GaussianProcess
+    raw: Tensor
     left_out: Tensor
 
     @property
@@ -207,26 +209,19 @@ def learn_process(
         min(_ways(inputs, y[:, [j]].double(), estimates, j, between), key=_Learned.badness)
         for j in range(m)
     ]
-    _fill(member, learned)
-    wanted, left_out = (
-        torch.cat([getattr(one, name) for one in learned], dim=1) for name in ("wanted", "left_out")
-    )
-    return LearnedProcess(member.eval(), wanted, left_out)
+    process = _fill(member, learned)
+    left_out = torch.cat([one.left_out for one in learned], dim=1)
+    return LearnedProcess(member.eval(), process, raw, left_out)
 
 
 def hold_out(
-    learned: LearnedProcess,
-    x: Tensor,
-    fold: Tensor,
-    between: Callable[[], None] = lambda: None,
+    learned: LearnedProcess, fold: Tensor, between: Callable[[], None] = lambda: None
 ) -> FittedProcess:
-    """Predict each row (features n x f) from the folds (n) that it is not in."""
-    member, wanted = learned.member, learned.wanted
-    inputs, found = member.inputs, member.hyperparameters()
-    unseen = held_out_mean(inputs, wanted, fold, found, between)
-    with torch.no_grad():
-        raw = member.raw_inputs(x)
-    by_fold = wanted - GaussianProcess(inputs, wanted, found).leave_out(fold)
+    """Predict each row from the folds (n) that it is not in."""
+    member, process, raw = learned.member, learned.process, learned.raw
+    inputs, found = process.inputs, process.hyperparameters
+    unseen = held_out_mean(inputs, process.y, fold, found, between)
+    by_fold = process.y - process.leave_out(fold)
     return FittedProcess(
         member=member,
         held_out=(member.prior(raw) + unseen * member.scale + member.shift).float(),
@@ -283,17 +278,18 @@ def _learn(
     return _Learned(shift.new_full((1,), rests), shift, scale, wanted, found, wanted - mean)
 
 
-def _fill(member: ProcessMember, learned: Sequence[_Learned]) -> None:
-    """Put the processes of the outputs into a member, conditioned on its inputs."""
+def _fill(member: ProcessMember, learned: Sequence[_Learned]) -> GaussianProcess:
+    """Put the processes of the outputs into a member; the same, conditioned on its inputs."""
     for name in ("rests", "shift", "scale"):
         setattr(member, name, torch.cat([getattr(one, name) for one in learned]))
     found = side_by_side([one.found for one in learned])
     wanted = torch.cat([one.wanted for one in learned], dim=1)
+    process = GaussianProcess(member.inputs, wanted, found)
     member.length, member.amplitude = found.length, found.amplitude
-    member.noise, member.slope = found.noise, found.slope
-    member.alpha = GaussianProcess(member.inputs, wanted, found).alpha
+    member.noise, member.slope, member.alpha = found.noise, found.slope, process.alpha
     member.telling = member.inputs[telling_rows(member.inputs, found)]
     member.white = whitening(member.telling, found)
+    return process
 
 
 def _empty(

@@ -39,8 +39,8 @@ def made_up(bench: Surroundings) -> AmplifierModel:
 
 def metrics_of(model: AmplifierModel, designs: pd.DataFrame) -> DomainTable:
     values = torch.tensor(designs.to_numpy(dtype=float))
-    states = 2 if model.surroundings.open_loop else 1
-    half = torch.full((len(values), states * model.topology.unknowns), 0.9, dtype=torch.float64)
+    nodes = model.surroundings.states * model.topology.unknowns
+    half = torch.full((len(values), nodes), 0.9, dtype=torch.float64)
     with torch.no_grad():
         found = model.estimate(values, model.solve_states(values, half, 100)).numpy()
     metrics = pd.DataFrame(found, columns=list(ESTIMATES))

@@ -22,7 +22,7 @@ def fit_process(
     fold: torch.Tensor,
     estimator: Estimator | None = None,
 ) -> FittedProcess:
-    return hold_out(learn_process(baseline, x, y, estimator=estimator), x, fold)
+    return hold_out(learn_process(baseline, x, y, estimator=estimator), fold)
 
 
 @pytest.fixture(scope="module")
