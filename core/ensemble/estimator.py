@@ -25,6 +25,7 @@ from core.spice.process import load_process, process_names
 from core.training.workspace import Workspace
 
 AMPLIFIER = "amplifier"
+_NEEDED = {"ugf", "phase_margin", "cmrr"}
 
 
 class AmplifierEstimator:
@@ -43,8 +44,12 @@ class AmplifierEstimator:
 
 
 def can_estimate(circuit: Circuit) -> bool:
-    """Whether nodal equations can be written for a circuit, and tell just its metrics."""
-    return bool(circuit.netlist) and set(circuit.metric_names) == set(ESTIMATES)
+    """Whether nodal equations can be written for a circuit and tell its metrics, and it has enough.
+
+    What the loop tells is needed to fit them; a circuit may do without a slew rate.
+    """
+    metrics = set(circuit.metric_names)
+    return bool(circuit.netlist) and _NEEDED <= metrics <= set(ESTIMATES)
 
 
 def target_surroundings(dataset: DataSet) -> Surroundings | None:
