@@ -8,8 +8,8 @@ the coverage of splits 3 to 5 in view; splits 6 and 7 were looked at afterwards.
 named by ``--foreign``). Peers stand in ``benchmarks/regressors.py``; "gp on A" is the Gaussian
 process with the prediction of the run's A-model among its inputs, "without operating points" the
 networks of the same run with an ensemble whose transistors are extracted from metrics. That
-extraction was developed with the foreign split 3 in view, and how far a process may doubt before
-the networks take over (``core.ensemble.fusion_fitting``) was revised with splits 3 to 7 in view.
+extraction was developed with the foreign splits 3 to 5 in view, and how far a process may doubt
+before others take over, and who (``core.ensemble.fusion_fitting``), with splits 3 to 7.
 
     python -m benchmarks.forward --foreign FOLDER             runs what is missing
     python -m benchmarks.forward --foreign FOLDER --rows 25,50,100,200,400,800 --seeds 3,4,5

@@ -206,11 +206,11 @@ class AmplifierModel(nn.Module):
         t, u = self.topology, self.topology.unknowns
         inp, inn, out = t.node(INPUT), t.node(FEEDBACK), t.node(OUTPUT)
         matrix, drive = at.conductance[:, :u, :u], -at.conductance[:, :u, inp]
-        gain = torch.linalg.solve(matrix, drive)[:, out].abs()
+        gain = _solved(matrix, drive)[:, out].abs()
         log_ugf, response = self._unity_gain(at, capacitance)
         omega = 2.0 * math.pi * self.surroundings.cmrr_frequency
         admittance = torch.complex(at.conductance[:, :u], omega * capacitance[:, :u])
-        each = torch.linalg.solve(admittance[:, :, :u], admittance[:, :, [inp, inn]])[:, out]
+        each = _solved(admittance[:, :, :u], admittance[:, :, [inp, inn]])[:, out]
         return {
             "dc_gain": gain + _TINY,
             "ugf": 10.0**log_ugf,
@@ -382,7 +382,7 @@ class AmplifierModel(nn.Module):
         def height(log_f: Tensor) -> tuple[Tensor, Tensor]:
             frequency = torch.pow(10.0, log_f)[:, None]
             admittance = torch.complex(real, frequency[:, None] * mass)
-            found = torch.linalg.solve(admittance, torch.complex(drive, frequency * push))[:, out]
+            found = _solved(admittance, torch.complex(drive, frequency * push))[:, out]
             return torch.log10(found.abs() + _TINY), found
 
         with torch.no_grad():
@@ -422,7 +422,7 @@ class AmplifierModel(nn.Module):
         mass = capacitance[:, :u, :u].clone()
         mass[:, :, out] += capacitance[:, :u, inn]
         rate = mass / h[:, None, None]
-        inverse = torch.linalg.inv(rate + at.conductance[:, :u, :u])
+        inverse = torch.linalg.inv_ex(rate + at.conductance[:, :u, :u]).inverse
         by_input = -(inverse @ at.conductance[:, :u, [inp, inn]])
         driver = Driver.at(at.currents[:, last], at.slopes[:, last, 0], self._flow[last, out])
         gates = self._probe[:u].view(u, -1, 3)[:, last, 0]
@@ -449,9 +449,15 @@ class AmplifierModel(nn.Module):
         return steepest_secant(torch.stack(outputs, 1), h, height)
 
 
+def _solved(matrix: Tensor, right: Tensor) -> Tensor:
+    """Solutions of linear equations; not finite where there is none, and no other row suffers."""
+    result: Tensor = torch.linalg.solve_ex(matrix, right).result
+    return result
+
+
 def _limited_step(matrix: Tensor, residual: Tensor) -> Tensor:
     """Newton's step (n x u, V), no longer than voltages can be trusted to be linear."""
-    return torch.linalg.solve(matrix, residual).clamp(-_LARGEST_STEP, _LARGEST_STEP)
+    return _solved(matrix, residual).clamp(-_LARGEST_STEP, _LARGEST_STEP)
 
 
 def _connect(matrix: Tensor, first: int, second: int) -> None:

@@ -1,13 +1,12 @@
 """A transistor in closed form, for data that tell of amplifiers alone.
 
-The charge-based interpolation from weak to strong inversion (C. C. Enz, F. Krummenacher and
-E. A. Vittoz, "An analytical MOS transistor model valid in all regions of operation", 1995), with
-the first-order effects of Y. Tsividis and C. McAndrew, "Operation and Modeling of the MOS
-Transistor", 3rd ed., chapters 4 and 5: body effect, threshold shifts of short and narrow channels,
-barrier lowering by the drain, mobility reduction and velocity saturation, channel-length
-modulation. What these leave of the logarithm of the current is a quadratic form of size and bias.
-Two score constants a polarity, each of order one, instead of a network's thousands of weights:
-metrics of amplifiers tell enough to extract them.
+The charge-based model of C. C. Enz and E. A. Vittoz, "Charge-based MOS Transistor Modeling" (2006),
+for all levels of inversion, with the first-order effects of Y. Tsividis and C. McAndrew, "Operation
+and Modeling of the MOS Transistor", 3rd ed., chapters 4 and 5: body effect, threshold shifts of
+short and narrow channels, barrier lowering by the drain, mobility reduction and velocity
+saturation, channel-length modulation. What these leave of the logarithm of the current is a
+quadratic form of size and bias. Some forty-odd constants a polarity, each of order one, instead of
+a network's thousands of weights: metrics of amplifiers tell enough to extract them.
 """
 
 from __future__ import annotations
@@ -21,11 +20,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 THERMAL_VOLTAGE = 0.02585  # V
+_TWO = 2.0 * THERMAL_VOLTAGE
 _SURFACE, _LEAST_SURFACE = 0.8, 0.1  # V, surface potential
 _NARROWEST = 0.05  # um, effective width and length
 _FARAD = 1e-15  # F in a fF
-_SATURATED = 2.0 / 3.0  # of the oxide's capacitance, of a gate over a saturated channel
-_OUTER = 0.4  # of the gate's charge, what the drain answers for
+# What the drain answers for of the charge that source and drain end take from the gate, and of the
+# latter by the drain itself: 40 % to 60 % in saturation, half in the triode region.
+_BY_SOURCE_END, _BY_DRAIN_END, _OF_DRAIN_END = 0.4, 0.6, 2.0 / 3.0
+_BUILT_IN, _GRADING, _FORWARD = 0.8, 0.4, 0.5  # V, power and V at most, of junctions
+_DEEPEST, _WEAK = -40.0, -12.0  # inversion, half of it: none at all, and where charge is exp alone
+_CHARGE_STEPS = 4
+_NOTHING = 1e-36
 _HALF_INVERTED, _HALF_DRAINED = 0.3, 0.5  # V, where the form's bounded voltages are a half
 
 
@@ -68,14 +73,36 @@ PHYSICAL = (
     _log("oxide", 5.0, 0.7),  # fF / um^2
     _log("overlap", 0.3, 0.7),  # fF / um
     _log("junction", 0.8, 0.7),  # fF / um
+    Constant("junction_ends", 0.0, 1.0),  # fF
 )
-# The quadratic form's axes: one, ln L, 1 / W, bounded overdrive, bounded vds, vsb.
-_AXES = 6
-_INVERSION, _DRAIN, _BULK = 3, 4, 5
+# The quadratic form's axes: one, ln L, 1 / W, bounded overdrive, bounded vds, vsb, and how much of
+# the source end's charge there is at the drain end: 0 in saturation, 1 without a drain voltage.
+_AXES = 7
+_INVERSION, _DRAIN, _BULK, _TRIODE = 3, 4, 5, 6
 _PAIRS = list(combinations_with_replacement(range(_AXES), 2))[1:]
 _FIRST, _SECOND = (list(axis) for axis in zip(*_PAIRS, strict=True))
 FORM = tuple(Constant(f"form_{i}_{j}", 0.0, 0.1) for i, j in _PAIRS)
 CONSTANTS = (*PHYSICAL, *FORM)
+
+
+@dataclass(frozen=True)
+class _Channel:
+    """Where a channel stands; P x n each.
+
+    Attributes:
+        width: um. length: um. Both effective.
+        root: V^0.5, of the surface potential with the bulk's voltage.
+        barrier: fall of the threshold by vds.
+        source: charge at its source end, in units of 2 n C_ox kT/q.
+        drain: at its drain end.
+    """
+
+    width: Tensor
+    length: Tensor
+    root: Tensor
+    barrier: Tensor
+    source: Tensor
+    drain: Tensor
 
 
 class CompactTransistor(nn.Module):
@@ -109,9 +136,7 @@ class CompactTransistor(nn.Module):
             for constant, value in zip(PHYSICAL, held, strict=True)
         }
 
-    def bias(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Drain current (P x n, A) and gm, gds, gmbs (x 3, S), in closed form."""
-        c = self._values()
+    def _channel(self, c: dict[str, Tensor], z: Tensor) -> _Channel:
         log_width, length, vgs, vds, vsb = z.unbind(-1)
         width = (log_width.exp() - c["lost_width"]).clamp(min=_NARROWEST)
         channel = (length - c["lost_length"]).clamp(min=_NARROWEST)
@@ -120,46 +145,61 @@ class CompactTransistor(nn.Module):
         threshold = c["threshold"] + c["body"] * (root - math.sqrt(_SURFACE)) - barrier * vds
         threshold = threshold + c["short"] / channel + c["shorter"] / channel**2
         threshold = threshold + c["narrow"] / width
-        two = 2.0 * THERMAL_VOLTAGE
-        unit = two * (1.0 + c["slope"])  # V of the gate for a unit of inversion
-        by_source = (vgs - threshold) / unit
-        by_drain = by_source - vds / two
-        qs, qd = functional.softplus(by_source), functional.softplus(by_drain)
-        s, d = torch.sigmoid(by_source), torch.sigmoid(by_drain)
+        inversion = (vgs - threshold) / (_TWO * (1.0 + c["slope"]))
+        ends = inversion_charge(torch.stack([inversion, inversion - vds / _TWO]))
+        return _Channel(width, channel, root, barrier, *ends)
+
+    def bias(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Drain current (P x n, A) and gm, gds, gmbs (x 3, S), in closed form."""
+        c = self._values()
+        at, vds = self._channel(c, z), z[..., 3]
+        qs, qd, channel = at.source, at.drain, at.length
+        s, d = (2.0 * q / (2.0 * q + 1.0) for q in (qs, qd))  # Derivatives by the inversion.
+        unit = _TWO * (1.0 + c["slope"])  # V of the gate for a unit of inversion
         overdrive, turned = unit * qs, unit * s  # The latter is its derivative by the source's.
         # Each part, and its derivatives along the source's inversion and along vds beside it.
         reduction = c["mobility"] + c["saturation"] / channel
         slowed = 1.0 + reduction * overdrive
-        core = (qs**2 - qd**2) / slowed
-        core_s = (2.0 * (qs * s - qd * d) - core * reduction * turned) / slowed
-        core_v = 2.0 * qd * d / two / slowed
-        beyond = vds - two * (qs - qd)
+        core = (qs - qd) * (qs + qd + 1.0) / slowed
+        core_s = (2.0 * (qs - qd) - core * reduction * turned) / slowed
+        core_v = 2.0 * qd / _TWO / slowed
+        beyond = vds - _TWO * (qs - qd)
         bent = 1.0 + c["modulation_end"] * beyond.clamp(min=0.0)
         softened = 1.0 + c["modulation_overdrive"] * overdrive
         strength = c["modulation"] * channel ** (-1.0 - c["modulation_power"]) / softened
         steep = strength * torch.where(beyond > 0, bent.square().reciprocal(), 1.0)
         longer = 1.0 + strength * beyond / bent
-        longer_s = -steep * two * (s - d)
+        longer_s = -steep * _TWO * (s - d)
         longer_s = longer_s - (longer - 1.0) * c["modulation_overdrive"] * turned / softened
         longer_v = steep * (1.0 - d)
-        form, form_s, form_v, form_b = self._form(length, width, overdrive, turned, vds, vsb)
-        factor = unit * THERMAL_VOLTAGE * c["transconductance"] * width / channel * form.exp()
+        left = qd / qs
+        slopes = ((d - left * s) / qs, -d / (_TWO * qs))
+        form, form_s, form_v, form_b = self._form(z, at.width, overdrive, turned, left, slopes)
+        scale = unit * THERMAL_VOLTAGE * c["transconductance"]
+        factor = scale * at.width / channel * form.exp()
         current = factor * core * longer
         gm = (factor * (core_s * longer + core * longer_s) + current * form_s) / unit
-        gds = factor * (core_v * longer + core * longer_v) + current * form_v + gm * barrier
-        gmbs = gm * c["body"] / (2.0 * root) - current * form_b
+        gds = factor * (core_v * longer + core * longer_v) + current * form_v + gm * at.barrier
+        gmbs = gm * c["body"] / (2.0 * at.root) - current * form_b
         return current, torch.stack([gm, gds, gmbs], dim=-1)
 
     def _form(
         self,
-        length: Tensor,
+        z: Tensor,
         width: Tensor,
         overdrive: Tensor,
         turned: Tensor,
-        vds: Tensor,
-        vsb: Tensor,
+        left: Tensor,
+        left_slopes: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """The quadratic form, and its derivatives along the inversion, vds and vsb; P x n each."""
+        """The quadratic form, and its derivatives along the inversion, vds and vsb; P x n each.
+
+        Args:
+            turned: derivative of the overdrive along the inversion.
+            left: of the charge, at the drain end.
+            left_slopes: its derivatives along the inversion and vds.
+        """
+        _, length, _, vds, vsb = z.unbind(-1)
         inverted, drained = overdrive + _HALF_INVERTED, vds.abs() + _HALF_DRAINED
         axes = torch.stack(
             [
@@ -169,6 +209,7 @@ class CompactTransistor(nn.Module):
                 overdrive / inverted - 0.5,
                 vds / drained - 0.5,
                 vsb,
+                left,
             ],
             dim=-1,
         )
@@ -178,20 +219,58 @@ class CompactTransistor(nn.Module):
         square = 0.5 * (square + square.mT)
         pull = (axes.unsqueeze(-2) @ square).squeeze(-2)
         along = 2.0 * pull
+        by_inversion = turned * _HALF_INVERTED / inverted.square()
+        by_drain = _HALF_DRAINED / drained.square()
         return (
             (pull * axes).sum(-1),
-            along[..., _INVERSION] * turned * _HALF_INVERTED / inverted.square(),
-            along[..., _DRAIN] * _HALF_DRAINED / drained.square(),
+            along[..., _INVERSION] * by_inversion + along[..., _TRIODE] * left_slopes[0],
+            along[..., _DRAIN] * by_drain + along[..., _TRIODE] * left_slopes[1],
             along[..., _BULK],
         )
 
     def charge(self, z: Tensor) -> Tensor:
-        """Capacitances P x n x 11, F: those of a saturated channel, overlaps and junctions."""
+        """Capacitances P x n x 11, F: the channel's at its bias, overlaps and junctions."""
         c = self._values()
-        width, length = z[..., 0].exp(), z[..., 1]
-        gate = _SATURATED * _FARAD * c["oxide"] * width * length
-        overlap, junction = (_FARAD * c[name] * width for name in ("overlap", "junction"))
-        none, outer = torch.zeros_like(gate), _OUTER * gate
-        by_gate = [gate + 2.0 * overlap, -overlap, -gate - overlap]
-        by_drain = [-outer - overlap, overlap, outer]
-        return torch.stack([*by_gate, *by_drain, none, none, none, junction, junction], dim=-1)
+        at, vds, vsb = self._channel(c, z), z[..., 3], z[..., 4]
+        width = z[..., 0].exp()
+        oxide = _FARAD * c["oxide"] * width * z[..., 1]
+        overlap = _FARAD * c["overlap"] * width
+        qs, qd = at.source, at.drain
+        share = oxide / (3.0 * (qs + qd + 1.0).square())
+        source_end = share * qs * (2.0 * qs + 4.0 * qd + 3.0)
+        drain_end = share * qd * (2.0 * qd + 4.0 * qs + 3.0)
+        depletion = c["slope"] / (1.0 + c["slope"]) * (oxide - source_end - drain_end)
+        outer = _BY_SOURCE_END * source_end + _BY_DRAIN_END * drain_end
+        own = _OF_DRAIN_END * drain_end
+        whole = source_end + drain_end + depletion
+        by_gate = [whole + 2.0 * overlap, -drain_end - overlap, -source_end - overlap]
+        by_drain = [-outer - overlap, own + overlap, outer - own]
+        none = torch.zeros_like(whole)
+        junction = _FARAD * (c["junction"] * width + c["junction_ends"])
+        junctions = [
+            junction * (1.0 + volts.clamp(min=-_FORWARD) / _BUILT_IN).pow(-_GRADING)
+            for volts in (vsb + vds, vsb)
+        ]
+        return torch.stack([*by_gate, *by_drain, -depletion, none, none, *junctions], dim=-1)
+
+
+def inversion_charge(inversion: Tensor) -> Tensor:
+    """Charge q of half an inversion v / 2 = q + ln(q) / 2, elementwise.
+
+    The charge-voltage relation of Enz and Vittoz (2006), equation 3.39, by Newton's method from the
+    interpolation ln(1 + exp(v / 2))^2 of the current q^2 + q.
+    """
+    half = inversion.clamp(min=_DEEPEST)
+    with torch.no_grad():
+        soft = functional.softplus(half)
+        start = (torch.sqrt(0.25 + soft.square()) - 0.5).clamp(min=_NOTHING).log()
+        log = torch.where(half < 0.5 * _WEAK, 2.0 * half, start)
+        for _ in range(_CHARGE_STEPS - 1):
+            log = log - _charge_step(log, half)
+    return (log - _charge_step(log, half)).exp()
+
+
+def _charge_step(log: Tensor, half: Tensor) -> Tensor:
+    """Newton's step of the logarithm of the charge; the last one carries the derivative."""
+    charge = log.exp()
+    return (2.0 * (charge - half) + log) / (2.0 * charge + 1.0)

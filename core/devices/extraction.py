@@ -35,7 +35,7 @@ _SCALE = 3.0  # Small errors from which on Cauchy's loss grows with the logarith
 _BELIEF = 0.3  # Small errors that a constant costs when it is a spread away from its expectation.
 # Errors first count as small when they are so many times as large. Rows, that factor, and how many
 # searches go on from there.
-_COARSE, _NEAR = ((100, 10.0, 2), (200, 3.0, 1), (200, 1.0, 1)), 1.0
+_COARSE, _NEAR = ((100, 10.0, 2), (200, 3.0, 2), (200, 1.0, 2)), 1.0
 _SUPPLIES = (1.8, 3.3, 5.0)  # V, where the search for an unknown supply begins
 _COARSE_EVALUATIONS, _EVALUATIONS = 25, 80
 _SOLVING = 50  # Newton steps from the last operating points, or from half the supply
@@ -107,11 +107,11 @@ def _extract(
         part = table.rows(np.unique(np.linspace(0, len(table) - 1, rows).astype(int)))
         found = [search.on(part) for search in found]
         for search in found:
-            search.go_on(widening, _COARSE_EVALUATIONS, form=False)
+            search.go_on(widening, _COARSE_EVALUATIONS)
         found = sorted(found, key=lambda search: search.cost)[:keep]
-    search = found[0]
-    search.go_on(_NEAR, _COARSE_EVALUATIONS, form=True)
-    search = search.on(table)
+    for search in found:
+        search.go_on(_NEAR, _EVALUATIONS // 2, form=True)
+    search = min(found, key=lambda search: search.cost).on(table)
     search.go_on(_NEAR, _EVALUATIONS, form=True)
     return search.finished(seed)
 
@@ -159,7 +159,7 @@ class _Search:
             for name in ("expected", "spread")
         )
         self.place = np.zeros(len(constants))
-        self._volts = self._start(self._designs)
+        self._volts = self._solved = self._start(self._designs)
 
     def _start(self, designs: Tensor) -> Tensor:
         """Half the supply at every node of every state."""
@@ -172,8 +172,14 @@ class _Search:
         other.place = self.place
         return other
 
-    def go_on(self, widening: float, evaluations: int, form: bool) -> None:
-        """Search on from where it is, with or without the constants of the quadratic form."""
+    def go_on(self, widening: float, evaluations: int, form: bool = False) -> None:
+        """Search on from where it is.
+
+        Args:
+            widening: of the errors that count as small.
+            evaluations: at most.
+            form: whether the constants of the quadratic form are free.
+        """
         self._widening, free = widening, ~self._form | form
         start = self.place.copy()
 
@@ -213,9 +219,15 @@ class _Search:
         return self._expected + torch.from_numpy(place) * self._spread
 
     def _settle(self, place: np.ndarray) -> None:
+        """Put the constants of a place and solve all operating points, from the last good ones.
+
+        Those of another trial may be wild, and what a place costs must hang on the place alone.
+        """
         self._between()
         self._put(self._values(place))
-        self._volts = self.model.solve_states(self._designs, self._volts, _SOLVING)
+        volts = self.model.solve_states(self._designs, self._volts, _SOLVING)
+        lost = ~torch.isfinite(volts).all(dim=1, keepdim=True)
+        self._solved = torch.where(lost, self._volts, volts)
 
     def _residuals(self, place: np.ndarray) -> np.ndarray:
         """Errors in small ones, then the constants' distances from what is expected."""
@@ -231,6 +243,7 @@ class _Search:
         derivatives of all designs by all constants.
         """
         self._settle(place)
+        self._volts = self._solved  # Derivatives are asked for where a search goes on.
         own = self._values(place).repeat(len(self._designs), 1).requires_grad_(True)
         self._put(own)
         slopes = torch.stack(
@@ -249,7 +262,7 @@ class _Search:
 
     def _errors(self) -> Tensor:
         """n x 5, in small errors; 0 where nothing was measured."""
-        told = _decades(self.model.estimate(self._designs, self._volts))
+        told = _decades(self.model.estimate(self._designs, self._solved))
         small = self._widening * torch.tensor([_SMALL[name] for name in ESTIMATES])
         errors = torch.where(torch.isfinite(self._wanted), (told - self._wanted) / small, 0.0)
         return torch.nan_to_num(errors, _NO_SIGNAL, _NO_SIGNAL, -_NO_SIGNAL)

@@ -28,14 +28,15 @@ from core.ensemble.estimator import (
 )
 from core.ensemble.fusion_fitting import (
     HeldOut,
+    best_line_up,
     cross_fitted_mean,
     fit_fusion,
-    needed_members,
     stacked,
 )
 from core.ensemble.members import (
     NETWORK_KINDS,
     PROCESS,
+    UNAIDED,
     find_network,
     has_network,
     network_member,
@@ -77,21 +78,15 @@ def fit_ensemble(work: Workspace) -> None:
     y, weight = work.target.y, work.target.working
     fitted = {name: held_out[name] for name in FUSED_KINDS if name in held_out}
     fitted = fitted or {name: held_out[name] for name in list(held_out)[-1:]}
-    learning = 1.0
-    if process := _fit_process(work):
-        # The networks know better than the process where the circuit is hard, and their variance
-        # costs nothing more.
-        variance = next(iter(fitted.values())).variance
-        fitted[PROCESS] = HeldOut(
-            process.held_out,
-            variance,
-            process.doubt,
-            estimated=process.member.has_estimator,
-            wild=process.wild,
-        )
-        learning = process.learning
-    members = needed_members(y, fitted, weight)
-    work.log(f"ensemble: {', '.join(fitted)} tried, {', '.join(members)} kept")
+    processes = _fit_processes(work)
+    process = processes.get(PROCESS)
+    learning = process.learning if process else 1.0
+    line_ups = _line_ups(fitted, processes)
+    members = best_line_up(y, line_ups, weight)
+    work.log(f"ensemble: {', '.join(line_ups[-1])} tried, {', '.join(members)} kept")
+    for name, one in processes.items():
+        if name in (PROCESS, *members):
+            work.save(name, name, one.member)
     fusion = fit_fusion(y, members, weight)
     _, fused_variance = fusion.combine(*stacked(members))
     fused = HeldOut(cross_fitted_mean(y, members, weight, work.fold), fused_variance)
@@ -122,7 +117,13 @@ def fit_ensemble(work: Workspace) -> None:
         tensors["fusion.far"] = fusion.far
     tensors |= _known_tensors(work)
     work.save(
-        "ensemble", "ensemble", None, tensors, members=list(members), models=list(calibrations)
+        "ensemble",
+        "ensemble",
+        None,
+        tensors,
+        members=list(members),
+        models=list(calibrations),
+        sigma_network=next(iter(fitted)),
     )
     _evaluate(work)
 
@@ -162,6 +163,24 @@ def error_ratio(error: Tensor, other: Tensor) -> float:
     return float(ratio.log().mean().exp())
 
 
+def _line_ups(
+    networks: dict[str, HeldOut], processes: dict[str, FittedProcess]
+) -> list[dict[str, HeldOut]]:
+    """Who may be fused, the process last; an unaided one may come first."""
+    if PROCESS not in processes:
+        return [networks]
+    process = processes[PROCESS]
+    # The networks know better than a process where the circuit is hard, and their variance costs
+    # nothing more.
+    variance = next(iter(networks.values())).variance
+    aided = process.member.has_estimator
+    held = HeldOut(process.held_out, variance, process.doubt, estimated=aided, wild=process.wild)
+    usual = networks | {PROCESS: held}
+    if UNAIDED not in processes:
+        return [usual]
+    return [usual, {UNAIDED: HeldOut(processes[UNAIDED].held_out, variance)} | usual]
+
+
 def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
     circuit_id, held_out = work.dataset.circuit.id, {}
     for kind in NETWORK_KINDS:
@@ -177,25 +196,29 @@ def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
     return held_out
 
 
-def _fit_process(work: Workspace) -> FittedProcess | None:
-    """Fit the Gaussian process, write its checkpoint, and predict every row of B's training."""
+def _fit_processes(work: Workspace) -> dict[str, FittedProcess]:
+    """Fit the Gaussian process and predict every row of B's training; none where it cannot be.
+
+    Where it asks nodal equations of extracted transistors, another that asks none comes with it.
+    Beside learned transistors, which a network guards in any case, that one had nothing to add.
+    """
     settings, circuit_id = work.config.ensemble, work.dataset.circuit.id
     if not settings.gaussian_process or not has_network(work.folder, circuit_id, "baseline"):
-        return None
+        return {}
     complete = work.target.working.all(dim=1).cpu()
     n = int(complete.sum())
     if n > settings.process_rows:
         work.log(f"ensemble: no Gaussian process: {n} rows exceed ensemble.process_rows")
-        return None
+        return {}
     baseline = build(find_network(work.folder, circuit_id, "baseline"))
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
     known = (baseline, x[complete], y[complete], work.watcher.batch)
-    learned, amplifier = learn_process(*known), _fit_amplifier(work)
+    learned, amplifier = {PROCESS: learn_process(*known)}, _fit_amplifier(work)
     if amplifier:
         estimator = AmplifierEstimator(amplifier.model, work.dataset.circuit, work.transforms)
-        informed = learn_process(*known, estimator)
-        ratio = error_ratio(amplifier.unflattered(informed.errors, complete), learned.errors)
+        aided = learn_process(*known, estimator)
+        ratio = error_ratio(amplifier.unflattered(aided.errors, complete), learned[PROCESS].errors)
         kept = ratio < _WORTH
         work.log(
             f"ensemble: with the transistors, errors are {ratio:.2f} of those without: "
@@ -203,18 +226,26 @@ def _fit_process(work: Workspace) -> FittedProcess | None:
         )
         if kept:
             save_amplifier(work, amplifier.model)
-            learned = informed
+            unaided = {} if amplifier.wild else {UNAIDED: learned[PROCESS]}
+            learned = {PROCESS: aided, **unaided}
         else:
             amplifier = None
-    fitted = hold_out(learned, work.fold[complete], work.watcher.batch)
+    fold = work.fold[complete]
+    fitted = {name: hold_out(one, fold, work.watcher.batch) for name, one in learned.items()}
     if amplifier:
-        error = amplifier.unflattered(y[complete] - fitted.held_out, complete)
-        fitted = replace(fitted, held_out=y[complete] - error, wild=amplifier.wild)
+        own = fitted[PROCESS]
+        error = amplifier.unflattered(y[complete] - own.held_out, complete)
+        fitted[PROCESS] = replace(own, held_out=y[complete] - error, wild=amplifier.wild)
+    ratio = fitted[PROCESS].learning
+    work.log(f"ensemble: errors with every row {ratio:.2f} of those with a fold less")
+    return {name: _everywhere(work, one, complete) for name, one in fitted.items()}
+
+
+def _everywhere(work: Workspace, fitted: FittedProcess, complete: Tensor) -> FittedProcess:
+    """A process that was held out on complete rows (booleans), with what it says of the others."""
     with torch.no_grad():  # The other rows were not fitted.
-        mu, doubt = fitted.member(x)
+        mu, doubt = fitted.member(work.target.x.cpu())
     mu[complete], doubt[complete] = fitted.held_out, fitted.doubt
-    work.save(PROCESS, PROCESS, fitted.member)
-    work.log(f"ensemble: errors with every row {fitted.learning:.2f} of those with a fold less")
     return replace(fitted, held_out=mu.to(work.device), doubt=doubt.to(work.device))
 
 

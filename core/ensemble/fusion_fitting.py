@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -155,6 +156,18 @@ def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> di
         if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
             kept = fewer
     return kept
+
+
+def best_line_up(
+    y: Tensor, line_ups: Sequence[dict[str, HeldOut]], weight: Tensor
+) -> dict[str, HeldOut]:
+    """The needed members of that line-up (one at least) which errs least where it was held out.
+
+    The first of a line-up stands in where a process is not trusted: networks know best where a
+    circuit is hard as a whole, a process that asks no nodal equations where these alone are wrong.
+    """
+    needed = [needed_members(y, members, weight) for members in line_ups]
+    return min(needed, key=lambda members: _fused_error(y, members, weight))
 
 
 def _fused_error(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> float:

@@ -13,6 +13,8 @@ from core.models.combine import combine_members
 from core.models.stored import build, tensors_of
 
 PROCESS = "gaussian_process"
+UNAIDED = "unaided_process"  # A Gaussian process that asks no nodal equations.
+PROCESSES = (PROCESS, UNAIDED)
 NETWORK_KINDS = ("baseline", "align", "target_only", "dual_head")
 _PATTERNS = {
     "baseline": "{circuit}_baseline",

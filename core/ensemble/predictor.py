@@ -26,7 +26,7 @@ from core.data import DomainTable
 from core.data.transforms import Transforms
 from core.ensemble.estimator import AmplifierEstimator, has_amplifier, load_amplifier
 from core.ensemble.fusion import Fusion
-from core.ensemble.members import PROCESS, find_network, network_member
+from core.ensemble.members import PROCESS, PROCESSES, UNAIDED, find_network, network_member
 from core.ensemble.process_member import ProcessMember
 from core.ensemble.validity import ValidityClassifier
 from core.errors import CheckpointError, InputError, suggest
@@ -230,19 +230,25 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
 def _low_fidelity(
     folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str
 ) -> Predictor | None:
-    """The ensemble's first member, where the model asks the amplifier's nodal equations."""
+    """The network that gives the sigmas, where the model asks the amplifier's nodal equations."""
     members = ensemble.metadata["members"]
     asks = model == PROCESS or (model == "ensemble" and PROCESS in members)
     if not asks or not has_amplifier(folder, circuit):
         return None
-    return _assemble(folder, circuit, ensemble, members[0])
+    return _assemble(folder, circuit, ensemble, _sigma_network(ensemble))
+
+
+def _sigma_network(ensemble: Checkpoint) -> str:
+    """Name of the network whose variance the processes borrow; runs of old name it first."""
+    name: str = ensemble.metadata.get("sigma_network", ensemble.metadata["members"][0])
+    return name
 
 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
     final = ensemble.tensors[f"temperature_squared.{model}"]
     if model != "ensemble":
         member: nn.Module = (
-            _process(folder, circuit, ensemble)
+            _process(folder, circuit, ensemble, PROCESS)
             if model == PROCESS
             else _network(folder, circuit, ensemble, model)
         )
@@ -254,19 +260,26 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
             return mu, final * (torch.ones_like(mu) if constant else variance)
 
         return single
-    names = [name for name in ensemble.metadata["members"] if name != PROCESS]
-    networks = [_network(folder, circuit, ensemble, name) for name in names]
+    names, sigma_network = ensemble.metadata["members"], _sigma_network(ensemble)
+    networks = {
+        name: _network(folder, circuit, ensemble, name)
+        for name in dict.fromkeys([*names, sigma_network])
+        if name not in PROCESSES
+    }
+    processes = {
+        name: _process(folder, circuit, ensemble, name) for name in names if name in PROCESSES
+    }
     fusion = Fusion(**tensors_of(ensemble, "fusion"))
-    process = None
-    if PROCESS in ensemble.metadata["members"]:
-        process = _process(folder, circuit, ensemble)
-        process.silence(fusion.weights[-1] == 0)
+    if PROCESS in processes:
+        processes[PROCESS].silence(fusion.weights[-1] == 0)
 
     def fused(x: Tensor) -> tuple[Tensor, Tensor]:
-        predicted, doubt = [network(x) for network in networks], None
-        if process is not None:  # It borrows the variance of the first networks.
-            mean, doubt = process(x)
-            predicted.append((mean, predicted[0][1]))
+        told, doubt = {name: network(x) for name, network in networks.items()}, None
+        for name, process in processes.items():
+            mean, found = process(x)
+            told[name] = (mean, told[sigma_network][1])
+            doubt = found if name == PROCESS else doubt
+        predicted = [told[name] for name in names]
         mu, variance = (torch.stack(part) for part in zip(*predicted, strict=True))
         centre, mixed = fusion.combine(mu, variance, doubt)
         return centre, final * mixed
@@ -280,21 +293,27 @@ def _network(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) ->
     return network_member(checkpoint).requires_grad_(False)
 
 
-def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> ProcessMember:
-    """The Gaussian process, likewise."""
+def _process(folder: Path, circuit: Circuit, ensemble: Checkpoint, name: str) -> ProcessMember:
+    """A Gaussian process, likewise."""
     baseline = build(_matching(find_network(folder, circuit.id, "baseline"), ensemble))
     assert isinstance(baseline, MLP)
-    stored = load_checkpoint(folder, f"{circuit.id}_{PROCESS}", circuit.id, PROCESS)
+    stored = load_checkpoint(folder, f"{circuit.id}_{name}", circuit.id, name)
     tensors = tensors_of(_matching(stored, ensemble), "model")
     n, q = tensors["inputs"].shape
-    amplifier = load_amplifier(folder, circuit, lambda found: _matching(found, ensemble))
-    transforms = Transforms.from_dict(ensemble.metadata["transforms"])
-    estimator = amplifier and AmplifierEstimator(amplifier, circuit, transforms)
+    estimator = None if name == UNAIDED else _estimator(folder, circuit, ensemble)
     with torch.random.fork_rng():
         m, c = tensors["white"].shape[:2]
         member = ProcessMember(baseline, n, q, m, c, estimator)
     fill(member, Checkpoint(stored.path, tensors, stored.metadata))
     return member.eval()
+
+
+def _estimator(folder: Path, circuit: Circuit, ensemble: Checkpoint) -> AmplifierEstimator | None:
+    amplifier = load_amplifier(folder, circuit, lambda found: _matching(found, ensemble))
+    if amplifier is None:
+        return None
+    transforms = Transforms.from_dict(ensemble.metadata["transforms"])
+    return AmplifierEstimator(amplifier, circuit, transforms)
 
 
 def _matching(checkpoint: Checkpoint, ensemble: Checkpoint) -> Checkpoint:

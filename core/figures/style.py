@@ -23,6 +23,7 @@ MEMBERS = {
     "target_only": "#A16207",
     "dual_head": "#DB2777",
     "gaussian_process": "#65A30D",
+    "unaided_process": "#3F6212",
     "baseline": MUTED,
 }
 

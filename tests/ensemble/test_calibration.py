@@ -14,6 +14,7 @@ from core.ensemble.fusion import Fusion, trust_in_process
 from core.ensemble.fusion_fitting import (
     HeldOut,
     balanced_error,
+    best_line_up,
     cross_fitted_mean,
     fit_fusion,
     needed_members,
@@ -193,6 +194,18 @@ def test_estimates_of_networks_are_guarded_even_where_nothing_broke_down():
     y = torch.randn(500, 1)
     members = broken_down(y, torch.zeros_like(y).bool(), estimated=True, wild=True)
     assert fit_fusion(y, members, torch.ones_like(y)).far is not None
+
+
+@pytest.mark.parametrize(("error", "first"), [(0.02, "unaided"), (1.0, "align")])
+def test_whoever_errs_least_where_estimates_break_down_stands_in(error, first):
+    torch.manual_seed(0)
+    y = torch.randn(2000, 1)
+    lost = torch.arange(2000).unsqueeze(1) % 50 == 0
+    usual = broken_down(y, lost, estimated=True)
+    unaided = HeldOut(y + error * torch.randn_like(y), torch.full_like(y, 0.01))
+    kept = best_line_up(y, [usual, {"unaided": unaided} | usual], torch.ones_like(y))
+    assert next(iter(kept)) == first
+    assert "process" in kept
 
 
 def test_a_process_that_errs_only_where_it_knows_little_keeps_its_weight():

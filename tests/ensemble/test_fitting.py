@@ -20,7 +20,9 @@ from core.devices.compact import CompactTransistor
 from core.ensemble import load_predictor
 from core.ensemble.estimator import has_amplifier, load_amplifier
 from core.ensemble.fitting import as_if_unseen, error_ratio
-from core.spice import load_process
+from core.ensemble.members import PROCESSES
+from core.ensemble.predictor import _open, _process
+from core.spice import load_process, sample_designs
 from core.training.start import start_training
 from tests.tiny import OVERRIDES
 
@@ -71,20 +73,51 @@ def test_transistors_of_other_designs_are_left_out(tmp_path, monkeypatch):
     assert f"{CIRCUIT.id}_gaussian_process.safetensors" in names
 
 
-def test_without_operating_points_the_transistors_are_extracted_from_metrics(tmp_path, monkeypatch):
-    data, run = few_rows(tmp_path / "data"), tmp_path / "run"
+@pytest.fixture(scope="module")
+def extracted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run on rows without operating points."""
+    folder = tmp_path_factory.mktemp("extracted")
+    data, run = few_rows(folder / "data"), folder / "run"
     (data / "target" / FILE).unlink()
-    log = train(data, run, monkeypatch)
+    with pytest.MonkeyPatch.context() as patch:
+        train(data, run, patch)
+    return run
+
+
+def test_without_operating_points_the_transistors_are_extracted_from_metrics(extracted):
+    log = (extracted / "events.jsonl").read_text()
     assert "extracting B's transistors from its metrics" in log
     assert "of those without: kept" in log
-    amplifier = load_amplifier(run, CIRCUIT, lambda found: found)
+    amplifier = load_amplifier(extracted, CIRCUIT, lambda found: found)
     assert isinstance(amplifier.transistors, CompactTransistor)
     assert amplifier.surroundings.supply == load_process("gf180mcu").supply
-    known = load_predictor(run).known_designs()
+    known = load_predictor(extracted).known_designs()
     designs = torch.tensor(known.designs.to_numpy(dtype=float)[known.valid])
     told = amplifier(designs)[:, ESTIMATES.index("ugf")].numpy()
     error = np.abs(told / known.metrics["ugf"].to_numpy()[known.valid] - 1)
     assert np.median(error) < 0.03
+
+
+def test_where_an_amplifier_is_dead_a_process_that_asks_no_equations_answers(extracted):
+    predictor = load_predictor(extracted)
+    circuit, ensemble = _open(extracted)
+    # Networks of so few steps are worse than either process, and only lend their sigma.
+    assert ensemble.metadata["members"] == ["unaided_process", "gaussian_process"]
+    assert predictor.low_fidelity.model_name == ensemble.metadata["sigma_network"] == "align"
+    sizes = sample_designs(CIRCUIT, 1000, seed=3).to_numpy(dtype=float)
+    # Out of balance, as every single size is shuffled by itself: most such amplifiers are dead.
+    designs = torch.tensor(np.random.default_rng(0).permuted(sizes, axis=0))
+    x = predictor.transforms.inputs.forward(designs).float()
+    unaided, aided = (_process(extracted, circuit, ensemble, name) for name in PROCESSES[::-1])
+    with torch.no_grad():
+        _, doubt = aided(x)
+        dead = (doubt >= 1e6).all(dim=1)
+        stand_in = unaided(x[dead])[0].clamp(
+            ensemble.tensors["range.low"], ensemble.tensors["range.high"]
+        )
+        mu, _ = predictor.moments(designs[dead])
+    assert int(dead.sum()) > 10
+    torch.testing.assert_close(mu, predictor.transforms.metrics.unstandardise(stand_in))
 
 
 def test_the_ratio_of_errors_is_their_geometric_mean_over_metrics_and_sizes():

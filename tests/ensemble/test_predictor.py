@@ -221,7 +221,7 @@ def test_the_gaussian_process_comes_back_as_it_was_fitted(tiny):
     from core.models import load_checkpoint
 
     circuit, ensemble = _open(tiny.folder)
-    process = _process(tiny.folder, circuit, ensemble)
+    process = _process(tiny.folder, circuit, ensemble, "gaussian_process")
     stored = load_checkpoint(
         tiny.folder, "5t_opamp_gaussian_process", "5t_opamp", "gaussian_process"
     )
