@@ -275,10 +275,12 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
 
     def fused(x: Tensor) -> tuple[Tensor, Tensor]:
         told, doubt = {name: network(x) for name, network in networks.items()}, None
-        for name, process in processes.items():
-            mean, found = process(x)
-            told[name] = (mean, told[sigma_network][1])
-            doubt = found if name == PROCESS else doubt
+        sigma = told[sigma_network][1]
+        if UNAIDED in processes:
+            told[UNAIDED] = (processes[UNAIDED].mean(x), sigma)
+        if PROCESS in processes:
+            mean, doubt = processes[PROCESS](x)
+            told[PROCESS] = (mean, sigma)
         predicted = [told[name] for name in names]
         mu, variance = (torch.stack(part) for part in zip(*predicted, strict=True))
         centre, mixed = fusion.combine(mu, variance, doubt)

@@ -122,17 +122,23 @@ class ProcessMember(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the mean, and the variance by the telling rows: where the process knows little."""
-        # In single precision the large weights of opposite sign would not cancel.
-        raw = self.raw_inputs(x)
-        blocks = [self._block(inputs) for inputs in self._standardised(raw).split(_BLOCK)]
-        mean, variance = (torch.cat(part) for part in zip(*blocks, strict=True))
-        mean = self.prior(raw) + mean * self.scale + self.shift
-        return mean.float(), self.doubtful(raw, variance).float()
+        raw, h = self.raw_inputs(x), self.hyperparameters()
+        variance = [
+            doubt(inputs, self.telling, self.white, h)
+            for inputs in self._standardised(raw).split(_BLOCK)
+        ]
+        return self._mean(raw), self.doubtful(raw, torch.cat(variance)).float()
 
-    def _block(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    def mean(self, x: Tensor) -> Tensor:
+        """The mean alone."""
+        return self._mean(self.raw_inputs(x))
+
+    def _mean(self, raw: Tensor) -> Tensor:
+        # In single precision the large weights of opposite sign would not cancel.
         h = self.hyperparameters()
-        mean = posterior_mean(inputs, self.inputs, self.alpha, h)
-        return mean, doubt(inputs, self.telling, self.white, h)
+        blocks = self._standardised(raw).split(_BLOCK)
+        mean = torch.cat([posterior_mean(inputs, self.inputs, self.alpha, h) for inputs in blocks])
+        return (self.prior(raw) + mean * self.scale + self.shift).float()
 
     def hyperparameters(self) -> Hyperparameters:
         """What the kernels are made of."""

