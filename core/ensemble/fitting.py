@@ -28,9 +28,9 @@ from core.ensemble.estimator import (
 )
 from core.ensemble.fusion_fitting import (
     HeldOut,
-    best_line_up,
     cross_fitted_mean,
     fit_fusion,
+    needed_members,
     stacked,
 )
 from core.ensemble.members import (
@@ -81,9 +81,9 @@ def fit_ensemble(work: Workspace) -> None:
     processes = _fit_processes(work)
     process = processes.get(PROCESS)
     learning = process.learning if process else 1.0
-    line_ups = _line_ups(fitted, processes)
-    members = best_line_up(y, line_ups, weight)
-    work.log(f"ensemble: {', '.join(line_ups[-1])} tried, {', '.join(members)} kept")
+    tried = fitted | _held_out(processes, next(iter(fitted.values())).variance)
+    members = needed_members(y, tried, weight)
+    work.log(f"ensemble: {', '.join(tried)} tried, {', '.join(members)} kept")
     for name, one in processes.items():
         if name in (PROCESS, *members):
             work.save(name, name, one.member)
@@ -123,7 +123,6 @@ def fit_ensemble(work: Workspace) -> None:
         tensors,
         members=list(members),
         models=list(calibrations),
-        sigma_network=next(iter(fitted)),
     )
     _evaluate(work)
 
@@ -163,22 +162,20 @@ def error_ratio(error: Tensor, other: Tensor) -> float:
     return float(ratio.log().mean().exp())
 
 
-def _line_ups(
-    networks: dict[str, HeldOut], processes: dict[str, FittedProcess]
-) -> list[dict[str, HeldOut]]:
-    """Who may be fused, the process last; an unaided one may come first."""
-    if PROCESS not in processes:
-        return [networks]
-    process = processes[PROCESS]
-    # The networks know better than a process where the circuit is hard, and their variance costs
-    # nothing more.
-    variance = next(iter(networks.values())).variance
-    aided = process.member.has_estimator
-    held = HeldOut(process.held_out, variance, process.doubt, estimated=aided, wild=process.wild)
-    usual = networks | {PROCESS: held}
-    if UNAIDED not in processes:
-        return [usual]
-    return [usual, {UNAIDED: HeldOut(processes[UNAIDED].held_out, variance)} | usual]
+def _held_out(processes: dict[str, FittedProcess], variance: Tensor) -> dict[str, HeldOut]:
+    """What processes predict of held-out rows, the one that the fusion may doubt last.
+
+    Networks know better than a process where the circuit is hard, and their variance costs nothing
+    more.
+    """
+    held = {}
+    if UNAIDED in processes:
+        held[UNAIDED] = HeldOut(processes[UNAIDED].held_out, variance, unaided=True)
+    if PROCESS in processes:
+        one = processes[PROCESS]
+        aided = one.member.has_estimator
+        held[PROCESS] = HeldOut(one.held_out, variance, one.doubt, estimated=aided, wild=one.wild)
+    return held
 
 
 def _network_predictions(work: Workspace) -> dict[str, HeldOut]:

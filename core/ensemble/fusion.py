@@ -22,7 +22,11 @@ def metric_weights(mse: Tensor) -> Tensor:
 
 
 def fuse(
-    mu: Tensor, variance: Tensor, weights: Tensor, trust: Tensor | None = None
+    mu: Tensor,
+    variance: Tensor,
+    weights: Tensor,
+    trust: Tensor | None = None,
+    heir: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Combine k members, each with calibrated variance.
 
@@ -30,29 +34,47 @@ def fuse(
         mu: k x n x m means.
         variance: k x n x m variances T^2 sigma^2.
         weights: k x m weights per metric; 0 leaves a member out.
-        trust: n x m, as in ``shares``.
+        trust, heir: n x m, as in ``shares``.
 
     Returns:
         Mean and variance, n x m; the variance is that of the mixture, so that disagreement counts.
     """
-    share = shares(variance, weights, trust)
+    share = shares(variance, weights, trust, heir)
     mean = (share * mu).sum(0)
     return mean, (share * (variance + (mu - mean).square())).sum(0)
 
 
-def shares(variance: Tensor, weights: Tensor, trust: Tensor | None = None) -> Tensor:
+def shares(
+    variance: Tensor,
+    weights: Tensor,
+    trust: Tensor | None = None,
+    heir: Tensor | None = None,
+) -> Tensor:
     """Weights per sample, k x n x m, proportional to weights / variance and summing to 1.
 
     Args:
-        trust: n x m, 0 to 1: how much of its share the last member keeps; the first takes the
-            rest. None: all of it.
+        trust: n x m, 0 to 1: how much of its share the last member keeps. None: all of it.
+        heir: n x m, position of the member that takes the rest. None: the first.
     """
     share = weights.unsqueeze(1) / variance
     share = share / share.sum(0, keepdim=True)
     if trust is None:
         return share
     kept = trust * share[-1]
-    return torch.cat([share[:1] + (share[-1] - kept), share[1:-1], kept.unsqueeze(0)])
+    heir = torch.zeros_like(kept, dtype=torch.long) if heir is None else heir
+    rest = (share[-1] - kept).unsqueeze(0)
+    return torch.cat([share[:-1], kept.unsqueeze(0)]).scatter_add(0, heir.unsqueeze(0), rest)
+
+
+def middle_of_three(mu: Tensor, one: int, other: int) -> Tensor:
+    """Position (n x m) of who says neither the most nor the least of three of k members.
+
+    Args:
+        mu: k x n x m means.
+        one, other: positions of two; the last member is the third.
+    """
+    three = torch.tensor([one, other, len(mu) - 1])
+    return three[mu[three].argsort(dim=0)[1]]
 
 
 def trust_in_process(doubt: Tensor, reach: Tensor) -> Tensor:
@@ -75,12 +97,16 @@ class Fusion:
         reach: m: the doubt at which a Gaussian process, the last member, loses half its say.
         far: m: as many standard deviations of the first member away from it, a Gaussian process
             loses half its say too; None: it never does.
+        unaided: position of a Gaussian process that asks no nodal equations. Where the last one is
+            not believed, whoever is in the middle of it, that one and the first stands in; None:
+            the first does.
     """
 
     weights: Tensor
     temperature_squared: Tensor
     reach: Tensor
     far: Tensor | None = None
+    unaided: int | None = None
 
     def combine(
         self, mu: Tensor, variance: Tensor, doubt: Tensor | None = None
@@ -95,7 +121,8 @@ class Fusion:
         if trust is not None and self.far is not None:
             away = (mu[-1] - mu[0]).square() / calibrated[0]
             trust = trust * trust_in_process(away, self.far.square())
-        return fuse(mu, calibrated, self.weights, trust)
+        heir = None if self.unaided is None else middle_of_three(mu, 0, self.unaided)
+        return fuse(mu, calibrated, self.weights, trust, heir)
 
     def _calibrated(self, variance: Tensor) -> Tensor:
         return self.temperature_squared.unsqueeze(1) * variance

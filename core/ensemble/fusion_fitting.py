@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -27,6 +26,7 @@ class HeldOut:
         doubt: of a Gaussian process: how little it knows there.
         estimated: whether it learns from estimates, which may break down.
         wild: whether they are of networks, which may do so anywhere.
+        unaided: whether it is of a Gaussian process beside one that learns from estimates.
     """
 
     mu: Tensor
@@ -34,6 +34,7 @@ class HeldOut:
     doubt: Tensor | None = None
     estimated: bool = False
     wild: bool = False
+    unaided: bool = False
 
     def rows(self, which: Tensor) -> HeldOut:
         """Return the predictions of some rows."""
@@ -90,7 +91,8 @@ def _fit(
     )
     mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
     far = torch.full_like(y[0], _FAR) if guarded else None
-    start = Fusion(metric_weights(mse), squared, torch.ones_like(y[0]), far)
+    unaided = next((place for place, h in enumerate(held) if h.unaided), None)
+    start = Fusion(metric_weights(mse), squared, torch.ones_like(y[0]), far, unaided)
     weights = [start.weights, *(w.to(mu)[:, None].expand_as(squared) for w in _grid(len(mu)))]
     candidates = [
         replace(start, weights=w, reach=reach) for w in weights for reach in _reaches(doubt, weight)
@@ -156,18 +158,6 @@ def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> di
         if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
             kept = fewer
     return kept
-
-
-def best_line_up(
-    y: Tensor, line_ups: Sequence[dict[str, HeldOut]], weight: Tensor
-) -> dict[str, HeldOut]:
-    """The needed members of that line-up (one at least) which errs least where it was held out.
-
-    The first of a line-up stands in where a process is not trusted: networks know best where a
-    circuit is hard as a whole, a process that asks no nodal equations where these alone are wrong.
-    """
-    needed = [needed_members(y, members, weight) for members in line_ups]
-    return min(needed, key=lambda members: _fused_error(y, members, weight))
 
 
 def _fused_error(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> float:

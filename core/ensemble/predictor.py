@@ -230,18 +230,12 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
 def _low_fidelity(
     folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str
 ) -> Predictor | None:
-    """The network that gives the sigmas, where the model asks the amplifier's nodal equations."""
+    """The ensemble's first member, where the model asks the amplifier's nodal equations."""
     members = ensemble.metadata["members"]
     asks = model == PROCESS or (model == "ensemble" and PROCESS in members)
     if not asks or not has_amplifier(folder, circuit):
         return None
-    return _assemble(folder, circuit, ensemble, _sigma_network(ensemble))
-
-
-def _sigma_network(ensemble: Checkpoint) -> str:
-    """Name of the network whose variance the processes borrow; runs of old name it first."""
-    name: str = ensemble.metadata.get("sigma_network", ensemble.metadata["members"][0])
-    return name
+    return _assemble(folder, circuit, ensemble, members[0])
 
 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
@@ -260,22 +254,21 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
             return mu, final * (torch.ones_like(mu) if constant else variance)
 
         return single
-    names, sigma_network = ensemble.metadata["members"], _sigma_network(ensemble)
+    names = ensemble.metadata["members"]
     networks = {
-        name: _network(folder, circuit, ensemble, name)
-        for name in dict.fromkeys([*names, sigma_network])
-        if name not in PROCESSES
+        name: _network(folder, circuit, ensemble, name) for name in names if name not in PROCESSES
     }
     processes = {
         name: _process(folder, circuit, ensemble, name) for name in names if name in PROCESSES
     }
-    fusion = Fusion(**tensors_of(ensemble, "fusion"))
+    unaided = names.index(UNAIDED) if UNAIDED in names else None
+    fusion = Fusion(**tensors_of(ensemble, "fusion"), unaided=unaided)
     if PROCESS in processes:
         processes[PROCESS].silence(fusion.weights[-1] == 0)
 
     def fused(x: Tensor) -> tuple[Tensor, Tensor]:
         told, doubt = {name: network(x) for name, network in networks.items()}, None
-        sigma = told[sigma_network][1]
+        sigma = told[names[0]][1]  # Processes borrow the first network's.
         if UNAIDED in processes:
             told[UNAIDED] = (processes[UNAIDED].mean(x), sigma)
         if PROCESS in processes:

@@ -14,7 +14,6 @@ from core.ensemble.fusion import Fusion, trust_in_process
 from core.ensemble.fusion_fitting import (
     HeldOut,
     balanced_error,
-    best_line_up,
     cross_fitted_mean,
     fit_fusion,
     needed_members,
@@ -196,15 +195,28 @@ def test_estimates_of_networks_are_guarded_even_where_nothing_broke_down():
     assert fit_fusion(y, members, torch.ones_like(y)).far is not None
 
 
-@pytest.mark.parametrize(("error", "first"), [(0.02, "unaided"), (1.0, "align")])
-def test_whoever_errs_least_where_estimates_break_down_stands_in(error, first):
+def test_the_middle_of_three_stands_in_where_a_process_beside_may_judge():
+    mu = torch.tensor([[[1.0]], [[7.0]], [[2.0]], [[5.0]]])
+    weights, one = torch.tensor([[0.0], [0.0], [0.0], [1.0]]), torch.ones(4, 1)
+    fusion = Fusion(weights, one, torch.ones(1), unaided=2)
+    doubted = torch.full((1, 1), 1e9)
+    mean, _ = fusion.combine(mu, torch.ones_like(mu), doubted)
+    assert mean.item() == pytest.approx(2.0)  # Of 1, 2 and 5; the second has no part in it.
+    believed, _ = fusion.combine(mu, torch.ones_like(mu), torch.full((1, 1), 1e-9))
+    assert believed.item() == pytest.approx(5.0)
+
+
+@pytest.mark.parametrize(("error", "stays"), [(0.02, True), (3.0, False)])
+def test_a_process_beside_stays_where_it_judges_well(error, stays):
     torch.manual_seed(0)
     y = torch.randn(2000, 1)
     lost = torch.arange(2000).unsqueeze(1) % 50 == 0
-    usual = broken_down(y, lost, estimated=True)
-    unaided = HeldOut(y + error * torch.randn_like(y), torch.full_like(y, 0.01))
-    kept = best_line_up(y, [usual, {"unaided": unaided} | usual], torch.ones_like(y))
-    assert next(iter(kept)) == first
+    networks, process = broken_down(y, lost, estimated=True).values()
+    told = y + error * torch.randn_like(y)
+    unaided = HeldOut(told, torch.full_like(y, 0.01), unaided=True)
+    tried = {"align": networks, "unaided": unaided, "process": process}
+    kept = needed_members(y, tried, torch.ones_like(y))
+    assert ("unaided" in kept) == stays
     assert "process" in kept
 
 

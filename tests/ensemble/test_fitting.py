@@ -20,7 +20,7 @@ from core.devices.compact import CompactTransistor
 from core.ensemble import load_predictor
 from core.ensemble.estimator import has_amplifier, load_amplifier
 from core.ensemble.fitting import as_if_unseen, error_ratio
-from core.ensemble.members import PROCESSES
+from core.ensemble.members import PROCESSES, find_network, network_member
 from core.ensemble.predictor import _open, _process
 from core.spice import load_process, sample_designs
 from core.training.start import start_training
@@ -98,26 +98,26 @@ def test_without_operating_points_the_transistors_are_extracted_from_metrics(ext
     assert np.median(error) < 0.03
 
 
-def test_where_an_amplifier_is_dead_a_process_that_asks_no_equations_answers(extracted):
+def test_where_an_amplifier_is_dead_its_equations_have_no_say(extracted):
     predictor = load_predictor(extracted)
     circuit, ensemble = _open(extracted)
-    # Networks of so few steps are worse than either process, and only lend their sigma.
-    assert ensemble.metadata["members"] == ["unaided_process", "gaussian_process"]
-    assert predictor.low_fidelity.model_name == ensemble.metadata["sigma_network"] == "align"
+    assert ensemble.metadata["members"] == ["align", "unaided_process", "gaussian_process"]
+    assert predictor.low_fidelity.model_name == "align"
     sizes = sample_designs(CIRCUIT, 1000, seed=3).to_numpy(dtype=float)
     # Out of balance, as every single size is shuffled by itself: most such amplifiers are dead.
     designs = torch.tensor(np.random.default_rng(0).permuted(sizes, axis=0))
     x = predictor.transforms.inputs.forward(designs).float()
     unaided, aided = (_process(extracted, circuit, ensemble, name) for name in PROCESSES[::-1])
+    network = network_member(find_network(extracted, CIRCUIT.id, "align"))
     with torch.no_grad():
         _, doubt = aided(x)
         dead = (doubt >= 1e6).all(dim=1)
-        stand_in = unaided.mean(x[dead]).clamp(
-            ensemble.tensors["range.low"], ensemble.tensors["range.high"]
-        )
+        told = torch.stack([unaided.mean(x[dead]), network(x[dead])[0]])
         mu, _ = predictor.moments(designs[dead])
     assert int(dead.sum()) > 10
-    torch.testing.assert_close(mu, predictor.transforms.metrics.unstandardise(stand_in))
+    told = told.clamp(ensemble.tensors["range.low"], ensemble.tensors["range.high"])
+    low, high = (predictor.transforms.metrics.unstandardise(told).sort(dim=0).values).unbind()
+    assert bool(((mu >= low - 1e-4) & (mu <= high + 1e-4)).all())
 
 
 def test_the_ratio_of_errors_is_their_geometric_mean_over_metrics_and_sizes():
