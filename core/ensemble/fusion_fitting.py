@@ -16,7 +16,7 @@ _FLOOR = 1e-8  # Squared errors below it count as exact, in standardised space.
 _REACHES = (3.0, 7.0, 15.0)  # Standard deviations over the usual one where a process loses its say.
 _FAR = 4.0  # Standard deviations of a network that an estimate's process may well be away.
 _WORTH = 0.02  # A member stays if it takes 2 % off the balanced square error,
-_WORTH_BESIDE = 0.1  # a process beside another if it takes off a tenth.
+_WORTH_BESIDE = 0.2  # a process beside another if it takes off a fifth.
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> di
     """Drop members, last in line first, that the others do as well without.
 
     Every member costs time in each prediction. The first always stays. Two processes may be wrong
-    together where rows are few, and outvote the networks: one beside another has to earn its place.
+    together where rows are few, and outvote the networks: one beside another has to be worth it.
     """
     kept = dict(members)
     for name in reversed(list(members)[1:]):
