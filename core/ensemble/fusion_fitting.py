@@ -15,8 +15,7 @@ _STEPS = 10  # Metric-level weights are multiples of 1 / _STEPS.
 _FLOOR = 1e-8  # Squared errors below it count as exact, in standardised space.
 _REACHES = (3.0, 7.0, 15.0)  # Standard deviations over the usual one where a process loses its say.
 _FAR = 4.0  # Standard deviations of a network that an estimate's process may well be away.
-_WORTH = 0.02  # A member stays if it takes 2 % off the balanced square error,
-_WORTH_BESIDE = 0.2  # a process beside another if it takes off a fifth.
+_WORTH = 0.02  # A member stays if it takes 2 % off the balanced square error.
 
 
 @dataclass(frozen=True)
@@ -151,14 +150,12 @@ def stacked(members: dict[str, HeldOut]) -> tuple[Tensor, Tensor, Tensor | None]
 def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> dict[str, HeldOut]:
     """Drop members, last in line first, that the others do as well without.
 
-    Every member costs time in each prediction. The first always stays. Two processes may be wrong
-    together where rows are few, and outvote the networks: one beside another has to be worth it.
+    Every member costs time in each prediction. The first always stays.
     """
     kept = dict(members)
     for name in reversed(list(members)[1:]):
         fewer = {other: held for other, held in kept.items() if other != name}
-        worth = _WORTH_BESIDE if members[name].unaided else _WORTH
-        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + worth:
+        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
             kept = fewer
     return kept
 
