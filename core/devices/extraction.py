@@ -69,37 +69,10 @@ def extract_amplifier(
         between: called before each evaluation; may raise to stop.
 
     Returns:
-        The model, or None where fewer than ``FEWEST_DESIGNS`` designs work or the search strays to
-        where nodal equations have no solution.
+        The model, or None where fewer than ``FEWEST_DESIGNS`` designs work.
     """
     if table.valid.sum() < FEWEST_DESIGNS:
         return None
-    try:
-        return _extract(circuit, surroundings, table, seed, between)
-    except torch.linalg.LinAlgError:
-        return None
-
-
-def optimism(model: AmplifierModel, numbers: int, known: bool) -> float:
-    """How much larger errors are of new designs than of those whose numbers the constants explain.
-
-    The square root of Akaike's final prediction error (1969), (N + p) / (N - p).
-
-    Args:
-        numbers: metrics that were measured, all designs together.
-        known: whether the testbench was.
-    """
-    count = len(CONSTANTS) * len(model.topology.kinds) + (0 if known else len(_BENCH))
-    return math.sqrt((numbers + count) / max(numbers - count, count))
-
-
-def _extract(
-    circuit: Circuit,
-    surroundings: Surroundings | None,
-    table: DomainTable,
-    seed: int,
-    between: Callable[[], None],
-) -> AmplifierModel:
     topology, unknown = read_topology(circuit), surroundings is None
     benches = list(_unknown_benches()) if surroundings is None else [surroundings]
     found = [_Search(topology, bench, unknown, table, between) for bench in benches]
@@ -114,6 +87,19 @@ def _extract(
     search = min(found, key=lambda search: search.cost).on(table)
     search.go_on(_NEAR, _EVALUATIONS, form=True)
     return search.finished(seed)
+
+
+def optimism(model: AmplifierModel, numbers: int, known: bool) -> float:
+    """How much larger errors are of new designs than of those whose numbers the constants explain.
+
+    The square root of Akaike's final prediction error (1969), (N + p) / (N - p).
+
+    Args:
+        numbers: metrics that were measured, all designs together.
+        known: whether the testbench was.
+    """
+    count = len(CONSTANTS) * len(model.topology.kinds) + (0 if known else len(_BENCH))
+    return math.sqrt((numbers + count) / max(numbers - count, count))
 
 
 def _unknown_benches() -> Iterator[Surroundings]:
