@@ -117,12 +117,7 @@ def fit_ensemble(work: Workspace) -> None:
         tensors["fusion.far"] = fusion.far
     tensors |= _known_tensors(work)
     work.save(
-        "ensemble",
-        "ensemble",
-        None,
-        tensors,
-        members=list(members),
-        models=list(calibrations),
+        "ensemble", "ensemble", None, tensors, members=list(members), models=list(calibrations)
     )
     _evaluate(work)
 
@@ -273,7 +268,7 @@ def _fit_amplifier(work: Workspace) -> _Amplifier | None:
     """Learn B's transistors and return the amplifier made of them; None where it cannot be.
 
     Operating points tell most; networks learn them by heart, so that a fold is kept from them.
-    Where there are none the metrics must do. Some eighty constants cannot learn thousands of them
+    Where there are none the metrics must do. Some ninety constants cannot learn thousands of them
     by heart: all rows serve, and what little that flatters the errors is known.
     """
     settings, circuit = work.config.ensemble, work.dataset.circuit

@@ -73,7 +73,7 @@ def middle_of_three(mu: Tensor, one: int, other: int) -> Tensor:
         mu: k x n x m means.
         one, other: positions of two; the last member is the third.
     """
-    three = torch.tensor([one, other, len(mu) - 1])
+    three = torch.tensor([one, other, len(mu) - 1], device=mu.device)
     return three[mu[three].argsort(dim=0)[1]]
 
 
