@@ -26,6 +26,7 @@ ESTIMATES = ("slewrate_pos", "dc_gain", "ugf", "phase_margin", "cmrr")
 _NEWTON_STEPS = 1  # The guess is some mV off; with the last step it leaves 0.01 %.
 _OPEN_STEPS = 8  # Where nothing holds the output, the guess of it may be off by a volt.
 _LARGEST_STEP = 0.2  # V
+_MOVING, _MORE_STEPS = 0.01, 30  # V in the last step, from which on a design takes more steps
 _BALANCED = 1e-12  # A
 _LEAK = 1e-12  # S from each node to ground
 _HIGHEST = 11.0  # log10 Hz, up to where a unity-gain frequency is looked for
@@ -177,15 +178,17 @@ class AmplifierModel(nn.Module):
 
     def forward(self, designs: Tensor) -> Tensor:
         """Estimate metrics (n x 5, SI units) of designs (n x d, physical, double)."""
-        return self.estimate(designs, self.guess(designs.log()))
+        return self.estimate(designs)
 
-    def estimate(self, designs: Tensor, start: Tensor) -> Tensor:
-        """Estimate metrics (n x 5) of designs (n x d) from voltages that are nearly right.
+    def estimate(self, designs: Tensor, start: Tensor | None = None) -> Tensor:
+        """Estimate metrics (n x 5) of designs (n x d).
 
         Args:
-            start: n x u, V, or n x 2 u where the loop is open for some metrics: closed loop first.
+            start: n x u, V, nearly right, or n x 2 u where the loop is open for some metrics:
+                closed loop first. None: guessed.
         """
-        starts = start.split(self.topology.unknowns, dim=1)
+        unknowns = self.topology.unknowns
+        starts = (None, None) if start is None else start.split(unknowns, dim=1)
         at = self.small_signal(designs, starts[0])
         capacitance = self._capacitances(designs, at.probes)
         loop = self._loop(at, capacitance)
@@ -245,6 +248,22 @@ class AmplifierModel(nn.Module):
                     break
         return unknown
 
+    def _from_guess(self, designs: Tensor, steps: int, feedback: bool) -> Tensor:
+        """The same from the guess.
+
+        Where a circuit is about to collapse the guess may be off by much. There designs go on by
+        themselves, if their transistors are known that far away.
+        """
+        start = self.guess(designs.log()).split(self.topology.unknowns, dim=1)[not feedback]
+        if not self.transistors.anywhere:
+            return self.solve(designs, start, steps, feedback)
+        before = self.solve(designs, start, steps - 1, feedback)
+        unknown = self.solve(designs, before, 1, feedback)
+        moving = ((unknown - before).abs() > _MOVING).any(dim=1)
+        if bool(moving.any()):
+            unknown[moving] = self.solve(designs[moving], unknown[moving], _MORE_STEPS, feedback)
+        return unknown
+
     def small_signal(
         self, designs: Tensor, start: Tensor | None = None, feedback: bool = True
     ) -> SmallSignal:
@@ -258,11 +277,11 @@ class AmplifierModel(nn.Module):
             start: n x u, V, node voltages that are nearly right; guessed by default.
             feedback: whether the output drives the feedback input.
         """
-        sizes = self._sizes(designs)
+        sizes, steps = self._sizes(designs), _NEWTON_STEPS if feedback else _OPEN_STEPS
         if start is None:
-            start = self.guess(designs.log())[:, : self.topology.unknowns]
-        steps = _NEWTON_STEPS if feedback else _OPEN_STEPS
-        unknown = self.solve(designs, start, steps, feedback)
+            unknown = self._from_guess(designs, steps, feedback)
+        else:
+            unknown = self.solve(designs, start, steps, feedback)
         residual, matrix = self._balance(designs, sizes, unknown, feedback)
         volts = self._all_nodes(unknown - _limited_step(matrix.detach(), residual), feedback)
         probes = (volts @ self._probe).unflatten(1, (-1, 3))

@@ -111,9 +111,11 @@ class CompactTransistor(nn.Module):
     Attributes:
         constants: P x c as ``CONSTANTS`` names them (logs where logarithmic), or P x n x c where
             each row has its own, as derivatives by them are taken.
+        anywhere: whether they mean something at any bias.
     """
 
     constants: Tensor
+    anywhere = True
     imbalance = None
     substrate = None
     precision = torch.float64

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -38,6 +38,7 @@ _BELIEF = 0.3  # Small errors that a constant costs when it is a spread away fro
 _COARSE, _NEAR = ((100, 10.0, 2), (200, 3.0, 2), (200, 1.0, 2)), 1.0
 _SUPPLIES = (1.8, 3.3, 5.0)  # V, where the search for an unknown supply begins
 _COARSE_EVALUATIONS, _EVALUATIONS = 25, 80
+_FOLD_EVALUATIONS = 10  # Constants of most designs are close to those of all.
 _SOLVING = 50  # Newton steps from the last operating points, or from half the supply
 _NO_SIGNAL = 100.0  # small errors, of what could not be told
 _GUESSED = 4  # shuffled designs that the guess is learned from, for each design
@@ -52,24 +53,40 @@ _BENCH = (
 _CMRR_FREQUENCY = 1.0  # Hz
 
 
+@dataclass(frozen=True)
+class Extraction:
+    """An amplifier whose transistors explain its metrics, and what it would say of new designs.
+
+    Attributes:
+        model: of all designs' metrics.
+        by_fold: folds x n x 5, physical units: estimates of all designs by transistors that a fold
+            of the designs was kept from.
+    """
+
+    model: AmplifierModel
+    by_fold: Tensor
+
+
 def extract_amplifier(
     circuit: Circuit,
     surroundings: Surroundings | None,
     table: DomainTable,
+    fold: np.ndarray,
     seed: int,
     between: Callable[[], None] = lambda: None,
-) -> AmplifierModel | None:
+) -> Extraction | None:
     """Extract B's transistors from metrics and put the amplifier together.
 
     Args:
         circuit: with a netlist template and metrics among ``ESTIMATES``.
         surroundings: of the testbench; None where it is unknown.
-        table: designs of B with their metrics.
+        table: n designs of B with their metrics.
+        fold: n numbers from 0; below it, of designs that are in none.
         seed: of the guess of the operating point.
         between: called before each evaluation; may raise to stop.
 
     Returns:
-        The model, or None where fewer than ``FEWEST_DESIGNS`` designs work.
+        None where fewer than ``FEWEST_DESIGNS`` designs work.
     """
     if table.valid.sum() < FEWEST_DESIGNS:
         return None
@@ -86,20 +103,12 @@ def extract_amplifier(
         search.go_on(_NEAR, _EVALUATIONS // 2, form=True)
     search = min(found, key=lambda search: search.cost).on(table)
     search.go_on(_NEAR, _EVALUATIONS, form=True)
-    return search.finished(seed)
-
-
-def optimism(model: AmplifierModel, numbers: int, known: bool) -> float:
-    """How much larger errors are of new designs than of those whose numbers the constants explain.
-
-    The square root of Akaike's final prediction error (1969), (N + p) / (N - p).
-
-    Args:
-        numbers: metrics that were measured, all designs together.
-        known: whether the testbench was.
-    """
-    count = len(CONSTANTS) * len(model.topology.kinds) + (0 if known else len(_BENCH))
-    return math.sqrt((numbers + count) / max(numbers - count, count))
+    by_fold = []
+    for number in range(int(fold.max()) + 1):
+        others = search.on(table.rows(np.flatnonzero(fold != number)))
+        others.go_on(_NEAR, _FOLD_EVALUATIONS, form=True)
+        by_fold.append(others.on(table).estimates())
+    return Extraction(search.finished(seed), torch.stack(by_fold))
 
 
 def _unknown_benches() -> Iterator[Surroundings]:
@@ -252,6 +261,12 @@ class _Search:
         small = self._widening * torch.tensor([_SMALL[name] for name in ESTIMATES])
         errors = torch.where(torch.isfinite(self._wanted), (told - self._wanted) / small, 0.0)
         return torch.nan_to_num(errors, _NO_SIGNAL, _NO_SIGNAL, -_NO_SIGNAL)
+
+    def estimates(self) -> Tensor:
+        """What the constants of the place tell of the designs, n x 5 in physical units."""
+        self._settle(self.place)
+        with torch.no_grad():
+            return self.model.estimate(self._designs, self._solved)
 
     def finished(self, seed: int) -> AmplifierModel:
         """The amplifier where the search is, with a guess of its operating points."""

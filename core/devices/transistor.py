@@ -209,7 +209,12 @@ class TransistorModel(nn.Module):
     """One polarity of a process, or several side by side.
 
     Its inputs are those of ``size_and_bias``, (P x) n x 5.
+
+    Attributes:
+        anywhere: whether it means something at any bias, or only near those it was shown.
     """
+
+    anywhere = False
 
     def __init__(self, polarities: int | None = None) -> None:
         super().__init__()

@@ -37,9 +37,12 @@ class AmplifierEstimator:
 
     def __call__(self, x: Tensor) -> Tensor:
         """Estimate; differentiable. What cannot be estimated is 0, A's mean."""
+        return self.standardised(self._model(self._transforms.inputs.inverse(x.double())))
+
+    def standardised(self, found: Tensor) -> Tensor:
+        """Of an amplifier's estimates (... x 5, physical units), the metrics (... x m)."""
         metrics = self._transforms.metrics
-        found = self._model(self._transforms.inputs.inverse(x.double()))[:, self._columns]
-        standardised = metrics.standardise(metrics.transform(found))
+        standardised = metrics.standardise(metrics.transform(found[..., self._columns]))
         return torch.nan_to_num(standardised, nan=0.0)
 
 

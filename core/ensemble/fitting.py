@@ -6,6 +6,7 @@ row in question (cross-fitting). The validation rows are only reported on.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from torch import Tensor
 
 from core.devices.amplifier import AmplifierModel
-from core.devices.extraction import extract_amplifier, optimism
+from core.devices.extraction import extract_amplifier
 from core.devices.fitting import fit_amplifier
 from core.ensemble.calibration import (
     conformal_half_width,
@@ -42,7 +43,12 @@ from core.ensemble.members import (
     network_member,
     out_of_fold,
 )
-from core.ensemble.process_member import FittedProcess, hold_out, learn_process
+from core.ensemble.process_member import (
+    FittedProcess,
+    LearnedProcess,
+    hold_out,
+    learn_process,
+)
 from core.ensemble.validity import fit_validity
 from core.errors import InputError
 from core.models import MLP
@@ -89,16 +95,19 @@ def fit_ensemble(work: Workspace) -> None:
             work.save(name, name, one.member)
     fusion = fit_fusion(y, members, weight)
     _, fused_variance = fusion.combine(*stacked(members))
-    fused = HeldOut(cross_fitted_mean(y, members, weight, work.fold), fused_variance)
+    fused = replace(
+        next(iter(members.values())),
+        mu=cross_fitted_mean(y, members, weight, work.fold),
+        variance=fused_variance,
+    )
     coverage = work.config.ensemble.coverage
+    honest = held_out | {"ensemble": fused}
+    if process:  # By itself it has one sigma everywhere.
+        honest[PROCESS] = HeldOut(process.held_out, torch.ones_like(process.held_out))
     calibrations = {
         name: calibrate(y, held, weight, coverage, 1.0 if name == "baseline" else learning)
-        for name, held in held_out.items()
+        for name, held in honest.items()
     }
-    calibrations["ensemble"] = calibrate(y, fused, weight, coverage, learning)
-    if process:  # By itself it has one sigma everywhere.
-        alone = HeldOut(process.held_out, torch.ones_like(process.held_out))
-        calibrations[PROCESS] = calibrate(y, alone, weight, coverage, learning)
     validity = fit_validity(
         (work.transforms.features(work.dataset.source.designs), work.dataset.source.valid),
         (work.transforms.features(work.dataset.train.designs), work.dataset.train.valid),
@@ -123,18 +132,20 @@ def fit_ensemble(work: Workspace) -> None:
 
 
 def calibrate(
-    y: Tensor, held: HeldOut, weight: Tensor, coverage: float, learning: float | Tensor
+    y: Tensor, held: HeldOut, weight: Tensor, coverage: float, learning: float
 ) -> Calibration:
     """Fit temperature and conformal factor on held-out predictions.
 
     Args:
-        learning: (m) what the errors shrink by when a model learns from every row, for the
-            held-out predictions are of models that a fold of the rows was kept from.
+        learning: what the errors shrink by when a model learns from every row, for the held-out
+            predictions are of models that a fold of the rows was kept from. What its sigma shrinks
+            by itself is not counted twice.
     """
     squared = temperature_squared(y, held.mu, held.variance, weight)
     sigma = (squared * held.variance).sqrt()
     half_width = conformal_half_width(y, held.mu, sigma, weight, coverage)
-    return Calibration(learning**2 * squared, half_width)
+    own = squared.new_ones(1) if held.sigma_ratio is None else held.sigma_ratio.clamp(max=1.0)
+    return Calibration((learning / own).square() * squared, half_width)
 
 
 def as_if_unseen(error: Tensor, seen: Tensor) -> Tensor:
@@ -179,12 +190,13 @@ def _network_predictions(work: Workspace) -> dict[str, HeldOut]:
         if not has_network(work.folder, circuit_id, kind):
             continue
         checkpoint = find_network(work.folder, circuit_id, kind)
-        predicted = out_of_fold(checkpoint)
-        if predicted is None:  # A's networks have seen no row of B at all.
+        told = out_of_fold(checkpoint)
+        if not told:  # A's networks have seen no row of B at all.
             with torch.no_grad():
-                predicted = network_member(checkpoint)(work.target.x.cpu())
-        mu, variance = (part.to(work.target.x.device) for part in predicted)
-        held_out[kind] = HeldOut(mu, variance)
+                mu, variance = network_member(checkpoint)(work.target.x.cpu())
+            told = {"mu": mu, "variance": variance}
+        told = {name: part.to(work.device) for name, part in told.items()}
+        held_out[kind] = HeldOut(told["mu"], told["variance"], sigma_ratio=told.get("sigma_ratio"))
     return held_out
 
 
@@ -205,32 +217,52 @@ def _fit_processes(work: Workspace) -> dict[str, FittedProcess]:
     baseline = build(find_network(work.folder, circuit_id, "baseline"))
     assert isinstance(baseline, MLP)
     x, y = work.target.x.cpu(), work.target.y.cpu()
-    known = (baseline, x[complete], y[complete], work.watcher.batch)
-    learned, amplifier = {PROCESS: learn_process(*known)}, _fit_amplifier(work)
-    if amplifier:
-        estimator = AmplifierEstimator(amplifier.model, work.dataset.circuit, work.transforms)
-        aided = learn_process(*known, estimator)
-        ratio = error_ratio(amplifier.unflattered(aided.errors, complete), learned[PROCESS].errors)
-        kept = ratio < _WORTH
-        work.log(
-            f"ensemble: with the transistors, errors are {ratio:.2f} of those without: "
-            f"{'kept' if kept else 'left out'}"
-        )
-        if kept:
-            save_amplifier(work, amplifier.model)
-            unaided = {} if amplifier.wild else {UNAIDED: learned[PROCESS]}
-            learned = {PROCESS: aided, **unaided}
-        else:
-            amplifier = None
-    fold = work.fold[complete]
-    fitted = {name: hold_out(one, fold, work.watcher.batch) for name, one in learned.items()}
-    if amplifier:
-        own = fitted[PROCESS]
-        error = amplifier.unflattered(y[complete] - own.held_out, complete)
-        fitted[PROCESS] = replace(own, held_out=y[complete] - error, wild=amplifier.wild)
+    rows = (baseline, x[complete], y[complete], work.watcher.batch)
+    plain = learn_process(*rows)
+    fitted = _with_transistors(work, complete, plain, lambda aid: learn_process(*rows, aid))
+    fitted = fitted or {PROCESS: hold_out(plain, work.fold[complete].cpu(), work.watcher.batch)}
     ratio = fitted[PROCESS].learning
     work.log(f"ensemble: errors with every row {ratio:.2f} of those with a fold less")
     return {name: _everywhere(work, one, complete) for name, one in fitted.items()}
+
+
+def _with_transistors(
+    work: Workspace,
+    complete: Tensor,
+    plain: LearnedProcess,
+    learn: Callable[[AmplifierEstimator], LearnedProcess],
+) -> dict[str, FittedProcess]:
+    """Processes of the complete rows (booleans) where B's transistors lower their errors; or none.
+
+    Args:
+        plain: without transistors.
+        learn: makes another with the help of an estimator.
+    """
+    amplifier = _fit_amplifier(work)
+    if amplifier is None:
+        return {}
+    estimator = AmplifierEstimator(amplifier.model, work.dataset.circuit, work.transforms)
+    aided, fold, between = learn(estimator), work.fold[complete].cpu(), work.watcher.batch
+    if amplifier.by_fold is None:
+        own = hold_out(aided, fold, between)
+        seen = amplifier.learned_from[complete]
+        error = as_if_unseen(plain.y - own.held_out, seen)
+        fitted = {PROCESS: replace(own, held_out=(plain.y - error).float(), wild=True)}
+        ratio = error_ratio(as_if_unseen(aided.errors, seen), plain.errors)
+    else:
+        estimates = estimator.standardised(amplifier.by_fold[:, complete])
+        own, other = hold_out(aided, fold, between, estimates), hold_out(plain, fold, between)
+        fitted = {PROCESS: own, UNAIDED: other}
+        ratio = error_ratio(plain.y - own.held_out, plain.y - other.held_out)
+    kept = ratio < _WORTH
+    work.log(
+        f"ensemble: with the transistors, errors are {ratio:.2f} of those without: "
+        f"{'kept' if kept else 'left out'}"
+    )
+    if not kept:
+        return {}
+    save_amplifier(work, amplifier.model)
+    return fitted
 
 
 def _everywhere(work: Workspace, fitted: FittedProcess, complete: Tensor) -> FittedProcess:
@@ -246,22 +278,14 @@ class _Amplifier:
     """An amplifier, and what it has seen.
 
     Attributes:
-        learned_from: n booleans, the rows of B that its networks were fitted to.
-        optimism: how much larger errors of new designs are, where constants were fitted to all.
+        learned_from: n booleans, the rows of B whose operating points its networks were fitted to.
+        by_fold: folds x n x 5, physical units: its estimates of all rows where a fold was kept from
+            its transistors; None where these are networks.
     """
 
     model: AmplifierModel
     learned_from: Tensor
-    optimism: float = 1.0
-
-    @property
-    def wild(self) -> bool:
-        """Whether its transistors are networks."""
-        return bool(self.learned_from.any())
-
-    def unflattered(self, error: Tensor, rows: Tensor) -> Tensor:
-        """Errors of rows (booleans) as large as they would be had it not seen them."""
-        return as_if_unseen(self.optimism * error, self.learned_from[rows])
+    by_fold: Tensor | None = None
 
 
 def _fit_amplifier(work: Workspace) -> _Amplifier | None:
@@ -269,28 +293,29 @@ def _fit_amplifier(work: Workspace) -> _Amplifier | None:
 
     Operating points tell most; networks learn them by heart, so that a fold is kept from them.
     Where there are none the metrics must do. Some ninety constants cannot learn thousands of them
-    by heart: all rows serve, and what little that flatters the errors is known.
+    by heart: all rows serve, and each fold has constants of its own to say how new designs fare.
     """
     settings, circuit = work.config.ensemble, work.dataset.circuit
     if not settings.transistors or not can_estimate(circuit):
         return None
     surroundings, table = target_surroundings(work.dataset), work.dataset.train
     more = (work.seed("amplifier"), work.watcher.batch)
-    seen = work.fold.cpu() != UNSEEN_FOLD
+    fold = work.fold.cpu()
+    seen = fold != UNSEEN_FOLD
     if settings.operating_points and surroundings and table.operating_points is not None:
         work.log("ensemble: learning B's transistors from the operating points of its rows")
         rows = np.setdiff1d(np.arange(len(table)), work.target.rows[~seen.numpy()])
         model = fit_amplifier(circuit, surroundings, table.rows(rows), *more)
         return None if model is None else _Amplifier(model, seen)
     work.log("ensemble: extracting B's transistors from its metrics")
-    model = extract_amplifier(circuit, surroundings, table, *more)
-    if model is None:
+    every = np.full(len(table), -1)
+    every[work.target.rows] = fold.numpy()
+    found = extract_amplifier(circuit, surroundings, table, every, *more)
+    if found is None:
         return None
     if surroundings is None:
-        work.log(f"ensemble: the data fit this testbench: {model.surroundings}")
-    numbers = int(work.target.working.sum())
-    flattered = optimism(model, numbers, known=surroundings is not None)
-    return _Amplifier(model, torch.zeros_like(seen), flattered)
+        work.log(f"ensemble: the data fit this testbench: {found.model.surroundings}")
+    return _Amplifier(found.model, torch.zeros_like(seen), found.by_fold[:, work.target.rows])
 
 
 def _known_tensors(work: Workspace) -> dict[str, Tensor]:

@@ -27,6 +27,7 @@ class HeldOut:
         estimated: whether it learns from estimates, which may break down.
         wild: whether they are of networks, which may do so anywhere.
         unaided: whether it is of a Gaussian process beside one that learns from estimates.
+        sigma_ratio: m, sigma of new designs over that of these rows; None: it does not change.
     """
 
     mu: Tensor
@@ -35,6 +36,7 @@ class HeldOut:
     estimated: bool = False
     wild: bool = False
     unaided: bool = False
+    sigma_ratio: Tensor | None = None
 
     def rows(self, which: Tensor) -> HeldOut:
         """Return the predictions of some rows."""
@@ -150,12 +152,15 @@ def stacked(members: dict[str, HeldOut]) -> tuple[Tensor, Tensor, Tensor | None]
 def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> dict[str, HeldOut]:
     """Drop members, last in line first, that the others do as well without.
 
-    Every member costs time in each prediction. The first always stays.
+    Every member costs time in each prediction. The first always stays. A process without estimates
+    comes last and stays unless it does harm: it is there for designs where nodal equations break
+    down, and held-out rows hold one or two of these, if any.
     """
     kept = dict(members)
-    for name in reversed(list(members)[1:]):
+    for name in sorted(reversed(list(members)[1:]), key=lambda name: members[name].unaided):
+        worth = -_WORTH if members[name].unaided else _WORTH
         fewer = {other: held for other, held in kept.items() if other != name}
-        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
+        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + worth:
             kept = fewer
     return kept
 

@@ -186,27 +186,24 @@ def _fit_output(
     return torch.from_numpy(found.x)
 
 
-def held_out_mean(
+def mean_from_others(
     inputs: Tensor,
     y: Tensor,
-    fold: Tensor,
+    here: Tensor,
     near: Hyperparameters,
     between: Callable[[], None] = lambda: None,
 ) -> Tensor:
-    """Mean (n x m) of each fold's rows from the other folds, hyper-parameters and all.
+    """Mean (r x m) of r rows from all others, hyper-parameters and all.
 
     Args:
-        inputs: n x q; y: n x m; fold: n.
+        inputs: n x q; y: n x m, of which those of the rows in question are not read.
+        here: n booleans, r of them true.
         near: hyper-parameters of all rows: they have seen what is to be predicted, and with one
             length scale an input that makes errors some per cent smaller than those of new designs.
         between: called before each evaluation; may raise to stop.
     """
-    mean = torch.empty_like(y)
-    for number in range(int(fold.max()) + 1):
-        here, others = fold == number, fold != number
-        found = fit_hyperparameters(inputs[others], y[others], between, near)
-        mean[here] = GaussianProcess(inputs[others], y[others], found).mean(inputs[here])
-    return mean
+    found = fit_hyperparameters(inputs[~here], y[~here], between, near)
+    return GaussianProcess(inputs[~here], y[~here], found).mean(inputs[here])
 
 
 def _split(logs: Tensor, q: int) -> Hyperparameters:

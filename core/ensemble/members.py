@@ -72,7 +72,11 @@ def network_member(checkpoint: Checkpoint) -> NetworkMember:
     return NetworkMember(build(checkpoint)).eval()
 
 
-def out_of_fold(checkpoint: Checkpoint) -> tuple[Tensor, Tensor] | None:
-    """The out-of-fold mean and variance (n x m) of B's training rows; None for the baseline."""
-    tensors = tensors_of(checkpoint, "oof")
-    return (tensors["mu"], tensors["variance"]) if tensors else None
+def out_of_fold(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """What networks said of B's training rows that they left out; nothing for the baseline.
+
+    Returns:
+        ``mu`` and ``variance``, n x m; of networks that tell a variance, ``sigma_ratio`` (m): their
+        sigma of a new design over that of networks that left a fold out.
+    """
+    return tensors_of(checkpoint, "oof")

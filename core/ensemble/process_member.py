@@ -13,7 +13,7 @@ from core.ensemble.gaussian_process import (
     GaussianProcess,
     Hyperparameters,
     fit_hyperparameters,
-    held_out_mean,
+    mean_from_others,
     posterior_mean,
     side_by_side,
 )
@@ -90,7 +90,11 @@ class ProcessMember(nn.Module):
         told = torch.cat([x, predicted], dim=1).double()
         if self._estimator is None:
             return told
-        return torch.cat([told, self._estimator(x).clamp(-_FAR, _FAR)], dim=1)
+        return torch.cat([told, _within_reach(self._estimator(x))], dim=1)
+
+    def with_estimates(self, raw: Tensor, estimates: Tensor) -> Tensor:
+        """Raw inputs (r x q) with other estimates (r x m) than the estimator's."""
+        return torch.cat([raw[:, : -len(self.rests)], _within_reach(estimates)], dim=1)
 
     def prior(self, raw: Tensor) -> Tensor:
         """What is expected before any row is known (r x m), by the raw inputs (r x q).
@@ -111,9 +115,10 @@ class ProcessMember(nn.Module):
 
     def process_inputs(self, x: Tensor) -> Tensor:
         """The same, standardised on B's training rows."""
-        return self._standardised(self.raw_inputs(x))
+        return self.standardised(self.raw_inputs(x))
 
-    def _standardised(self, raw: Tensor) -> Tensor:
+    def standardised(self, raw: Tensor) -> Tensor:
+        """Raw inputs (r x q) as the processes see them."""
         return (raw - self.centre) / self.spread
 
     def silence(self, outputs: Tensor) -> None:
@@ -125,7 +130,7 @@ class ProcessMember(nn.Module):
         raw, h = self.raw_inputs(x), self.hyperparameters()
         variance = [
             doubt(inputs, self.telling, self.white, h)
-            for inputs in self._standardised(raw).split(_BLOCK)
+            for inputs in self.standardised(raw).split(_BLOCK)
         ]
         return self._mean(raw), self.doubtful(raw, torch.cat(variance)).float()
 
@@ -136,13 +141,17 @@ class ProcessMember(nn.Module):
     def _mean(self, raw: Tensor) -> Tensor:
         # In single precision the large weights of opposite sign would not cancel.
         h = self.hyperparameters()
-        blocks = self._standardised(raw).split(_BLOCK)
+        blocks = self.standardised(raw).split(_BLOCK)
         mean = torch.cat([posterior_mean(inputs, self.inputs, self.alpha, h) for inputs in blocks])
         return (self.prior(raw) + mean * self.scale + self.shift).float()
 
     def hyperparameters(self) -> Hyperparameters:
         """What the kernels are made of."""
         return Hyperparameters(self.length, self.amplitude, self.noise, self.slope)
+
+
+def _within_reach(estimates: Tensor) -> Tensor:
+    return estimates.clamp(-_FAR, _FAR)
 
 
 @dataclass(frozen=True)
@@ -179,12 +188,14 @@ class LearnedProcess:
         member: ready to predict.
         process: what its processes learned, standardised, conditioned on its inputs.
         raw: n x q, the inputs before they were standardised.
+        y: n x m, what is to be predicted, standardised space.
         left_out: n x m, errors of each row's mean from all others, standardised likewise.
     """
 
     member: ProcessMember
     process: GaussianProcess
     raw: Tensor
+    y: Tensor
     left_out: Tensor
 
     @property
@@ -217,23 +228,58 @@ def learn_process(
     ]
     process = _fill(member, learned)
     left_out = torch.cat([one.left_out for one in learned], dim=1)
-    return LearnedProcess(member.eval(), process, raw, left_out)
+    return LearnedProcess(member.eval(), process, raw, y.double(), left_out)
 
 
 def hold_out(
-    learned: LearnedProcess, fold: Tensor, between: Callable[[], None] = lambda: None
+    learned: LearnedProcess,
+    fold: Tensor,
+    between: Callable[[], None] = lambda: None,
+    estimates: Tensor | None = None,
 ) -> FittedProcess:
-    """Predict each row from the folds (n) that it is not in."""
+    """Predict each row from the folds (n) that it is not in.
+
+    Args:
+        between: called between steps; may raise to stop.
+        estimates: folds x n x m, of all rows by an estimator that a fold was kept from; None where
+            the estimator has seen no row's metrics.
+    """
     member, process, raw = learned.member, learned.process, learned.raw
-    inputs, found = process.inputs, process.hyperparameters
-    unseen = held_out_mean(inputs, process.y, fold, found, between)
+    folds = int(fold.max()) + 1
+    mean = torch.empty_like(learned.y)
+    for number in range(folds):
+        own = raw if estimates is None else member.with_estimates(raw, estimates[number])
+        mean[fold == number] = _from_others(learned, own, fold == number, between)
+    doubt = held_out_doubt(process.inputs, fold, process.hyperparameters)
     by_fold = process.y - process.leave_out(fold)
     return FittedProcess(
         member=member,
-        held_out=(member.prior(raw) + unseen * member.scale + member.shift).float(),
-        doubt=member.doubtful(raw, held_out_doubt(inputs, fold, found)).float(),
-        learning=_learning(by_fold, learned.left_out, int(fold.max()) + 1),
+        held_out=mean.float(),
+        doubt=member.doubtful(raw, doubt).float(),
+        learning=_learning(by_fold, learned.left_out, folds),
     )
+
+
+def _from_others(
+    learned: LearnedProcess, raw: Tensor, here: Tensor, between: Callable[[], None]
+) -> Tensor:
+    """Mean (r x m) of the r rows that are here (n booleans) from all others, by raw inputs."""
+    member = learned.member
+    prior, inputs = member.prior(raw), member.standardised(raw)
+    left = _cut(learned.y - prior, member.rests, ~here)
+    wanted = (left - member.shift) / member.scale
+    found = mean_from_others(inputs, wanted, here, learned.process.hyperparameters, between)
+    return prior[here] + found * member.scale + member.shift
+
+
+def _cut(left: Tensor, rests: Tensor, rows: Tensor) -> Tensor:
+    """What estimates leave of the outputs (n x m), cut where wild by what rows (n booleans) say.
+
+    Args:
+        rests: m, 1 where an output rests on its estimate and 0 where nothing is cut.
+    """
+    limit = torch.where(rests > 0, _WILD * left[rows].abs().median(0).values, torch.inf)
+    return left.clamp(-limit, limit)
 
 
 @dataclass(frozen=True)
@@ -273,10 +319,8 @@ def _learn(
     inputs: Tensor, y: Tensor, estimate: Tensor, rests: float, between: Callable[[], None]
 ) -> _Learned:
     """Learn what an estimate leaves of an output, n x 1 both."""
-    left = y - rests * estimate
-    if rests:
-        limit = float(_WILD * left.abs().median())
-        left = left.clamp(-limit, limit)
+    every = torch.ones(len(y), dtype=torch.bool)
+    left = _cut(y - rests * estimate, y.new_full((1,), rests), every)
     shift, scale = left.mean(0), left.std(0).clamp(min=1e-6)
     wanted = (left - shift) / scale
     found = fit_hyperparameters(inputs, wanted, between)

@@ -10,13 +10,14 @@ from torch import Tensor
 from core.config import HeteroConfig
 from core.losses import coral_loss, hetero_nll, r2_loss, weighted_mean
 from core.models import MLP, AlignHeteroMLP, carry_over_backbone
-from core.models.combine import combine_members
+from core.models.combine import combine_members, sigma_ratio
 from core.models.stored import build
 from core.training.adaptation import adapt, centre_output, stretched_epochs
 from core.training.loop import Losses, Task, seeded
 from core.training.rows import MemberRows, cross_fitted_rows, stopping_rows
 from core.training.workspace import Pairs, Workspace
 
+_COMPARED = 1000  # of A's designs
 _STOPPING_SHARE = 0.1
 
 
@@ -137,12 +138,16 @@ def _save(
         left_out, nets = (work.fold == fold).to(mu.device), rows.fold == fold
         centre, variance = combine_members(mu[nets][:, left_out], logvar[nets][:, left_out])
         oof_mu[left_out], oof_variance[left_out] = centre, variance
+    # Of A's designs: nobody knows their metrics in B, while rows of B were seen by some.
+    new_mu, new_logvar, _ = model(work.source.x[:_COMPARED])
+    ratio = sigma_ratio(new_mu, new_logvar, rows.fold)
+    told = {"mu": oof_mu, "variance": oof_variance, "sigma_ratio": ratio}
     final = _final_members(model, members)
     work.save(
         name,
         stage,
         final,
-        {"oof.mu": oof_mu, "oof.variance": oof_variance},
+        {f"oof.{name}": value for name, value in told.items()},
         architecture=final.architecture.to_dict(),
         logvar_bounds=list(final.logvar_bounds),
     )

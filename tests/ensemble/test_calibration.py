@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -265,6 +266,20 @@ def test_members_that_add_nothing_are_dropped_but_never_the_first():
     assert list(needed_members(y, {"bad": bad}, torch.ones_like(y))) == ["bad"]
 
 
+def test_a_process_without_estimates_stays_though_it_adds_nothing():
+    torch.manual_seed(0)
+    y = torch.randn(600, 1)
+    members = members_of(y, (0.3, 0.9, 0.1))
+    names = ("network", "unaided", "aided")
+    held = dict(zip(names, members.values(), strict=True))
+    held["unaided"] = replace(held["unaided"], unaided=True)
+    held["aided"] = replace(held["aided"], doubt=torch.ones_like(y), estimated=True)
+    weight = torch.ones_like(y)
+    assert list(needed_members(y, held, weight)) == ["network", "unaided", "aided"]
+    held["unaided"] = replace(held["unaided"], unaided=False)
+    assert list(needed_members(y, held, weight)) == ["network", "aided"]
+
+
 def test_intervals_shrink_by_what_every_row_teaches():
     torch.manual_seed(0)
     y = torch.randn(200, 1)
@@ -275,6 +290,16 @@ def test_intervals_shrink_by_what_every_row_teaches():
         shrunk.temperature_squared.sqrt(), 0.8 * plain.temperature_squared.sqrt()
     )
     assert torch.equal(shrunk.half_width, plain.half_width)
+
+
+def test_what_sigma_shrinks_by_itself_is_not_counted_twice():
+    y = torch.linspace(-1.0, 1.0, 50)[:, None].expand(-1, 2)
+    held = HeldOut(torch.zeros_like(y), torch.ones_like(y), sigma_ratio=torch.tensor([0.8, 1.3]))
+    told = calibrate(y, held, torch.ones_like(y), 0.9, 0.8).temperature_squared
+    plain = calibrate(y, replace(held, sigma_ratio=None), torch.ones_like(y), 0.9, 1.0)
+    torch.testing.assert_close(
+        told, plain.temperature_squared * torch.tensor([1.0, 0.8**2]), rtol=1e-5, atol=0
+    )
 
 
 def test_a_typical_error_is_the_median_and_a_large_one_is_left_by_a_tenth():

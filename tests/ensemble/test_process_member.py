@@ -146,6 +146,22 @@ def test_a_few_wild_errors_of_an_estimate_do_not_spoil_the_rest(baseline, rows):
     assert (told.held_out - wild)[sound].abs().median() < 0.02
 
 
+def test_an_estimator_that_knows_rows_by_heart_is_held_out_by_others_that_do_not(baseline, rows):
+    x, y, fold = rows
+    noise = 0.3 * torch.randn(ROWS, 2, generator=torch.Generator().manual_seed(4))
+
+    def by_heart(asked: torch.Tensor) -> torch.Tensor:
+        return truth(asked) + noise
+
+    learned = learn_process(baseline, x, y + noise, estimator=by_heart)
+    flattered = hold_out(learned, fold)
+    honest = hold_out(learned, fold, estimates=truth(x).expand(4, -1, -1))
+    seen, unseen = ((one.held_out - y - noise).abs().median() for one in (flattered, honest))
+    assert seen < 0.02
+    assert 0.5 < float(unseen / noise.abs().median()) < 2.0
+    assert torch.equal(flattered.doubt, honest.doubt)
+
+
 def test_where_an_estimate_was_cut_the_process_has_no_say(baseline, rows):
     x, y, fold = rows
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -17,7 +18,7 @@ from core.models import (
     MemberLinear,
     carry_over_backbone,
 )
-from core.models.combine import combine_members
+from core.models.combine import combine_members, sigma_ratio
 
 SHAPE = Architecture(inputs=7, outputs=5, hidden=(16, 16), activation="silu", dropout=0.0)
 REGRESSORS = [MLP, AlignHeteroMLP, DualHeadMLP]
@@ -217,3 +218,16 @@ def test_sampling_is_repeatable():
     y = torch.randn(2, 2)
     first = model.sample(y, 5, torch.Generator().manual_seed(1))
     assert torch.equal(first, model.sample(y, 5, torch.Generator().manual_seed(1)))
+
+
+def test_networks_that_know_more_are_compared_with_those_that_left_a_fold_out():
+    generator = torch.Generator().manual_seed(0)
+    mu = torch.randn(2, 30, 3, generator=generator).repeat(
+        3, 1, 1
+    )  # Two for each fold and for all.
+    own = torch.randn(30, 3, generator=generator).expand(6, -1, -1) - 2.0
+    surer = torch.tensor([-0.5, -0.5, 0.2, 0.2, 0.0, 0.0])[:, None, None]
+    found = sigma_ratio(torch.zeros_like(mu), own + surer, torch.tensor([-1, -1, 0, 0, 1, 1]))
+    torch.testing.assert_close(found, torch.full((3,), math.exp(-0.3)))
+    unsure = sigma_ratio(mu, own, torch.tensor([-1, -1, 0, 0, 1, 1]))
+    torch.testing.assert_close(unsure, torch.ones(3))
