@@ -157,7 +157,8 @@ def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> di
     down, and held-out rows hold one or two of these, if any.
     """
     kept = dict(members)
-    for name in sorted(reversed(list(members)[1:]), key=lambda name: members[name].unaided):
+    backwards = list(members)[:0:-1]
+    for name in sorted(backwards, key=lambda name: members[name].unaided):
         worth = -_WORTH if members[name].unaided else _WORTH
         fewer = {other: held for other, held in kept.items() if other != name}
         if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + worth:
