@@ -211,8 +211,9 @@ class EnsembleConfig:
         "rows", 10, 10_000,
     )  # fmt: skip
     range_margin: float = setting(
-        0.05, "Predictions stay within B's training range widened by this share", "", 0.0, 10.0
-    )
+        0.05, "Predictions stay within B's training range widened by this share, as long as one "
+        "member does", "", 0.0, 10.0,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -287,8 +287,19 @@ class _Search:
             ]
         designs = torch.cat([self._designs, *free])
         volts = self.model.solve_states(designs, self._start(designs), _SOLVING)
-        fit_scaled(self.model.guess, designs.log(), volts, self._between, GUESSING)
+        learn_guess(self.model, designs, volts, self._between)
         return self.model.requires_grad_(False).eval()
+
+
+def learn_guess(
+    model: AmplifierModel, designs: Tensor, volts: Tensor, between: Callable[[], None]
+) -> None:
+    """Fit a model's guess to solved designs (n x d); volts (n x u) that are NaN were not found.
+
+    Shuffled sizes make amplifiers that nobody would draw, some of them without an operating point.
+    """
+    solved = torch.isfinite(volts).all(dim=1)
+    fit_scaled(model.guess, designs[solved].log(), volts[solved], between, GUESSING)
 
 
 def _measured(table: DomainTable) -> np.ndarray:

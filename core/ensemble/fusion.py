@@ -1,7 +1,9 @@
 """Fuse the members' predictions: precision per sample times reliability per metric.
 
 A Gaussian process among them is the best where its training rows lie close and worthless where
-the circuit collapses: it only has a say where it knows about as much as usual.
+the circuit collapses: it only has a say where it knows about as much as usual. Who is far from the
+middle of three loses its say too, as in robust estimation (P. J. Huber, "Robust Statistics", 1981;
+the weights are those of Cauchy's distribution).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from torch import Tensor
 
 _STEEPNESS = 4.0
 _NO_DOUBT = 1e-12  # keeps the logarithm and its gradient finite
+_OUTVOTED = 3.0  # Standard deviations away from the middle of three at which half a say is lost.
 
 
 def metric_weights(mse: Tensor) -> Tensor:
@@ -27,6 +30,7 @@ def fuse(
     weights: Tensor,
     trust: Tensor | None = None,
     heir: Tensor | None = None,
+    kept: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Combine k members, each with calibrated variance.
 
@@ -35,11 +39,15 @@ def fuse(
         variance: k x n x m variances T^2 sigma^2.
         weights: k x m weights per metric; 0 leaves a member out.
         trust, heir: n x m, as in ``shares``.
+        kept: k x n x m, what each keeps of its share before these are scaled to 1 again. None: all.
 
     Returns:
         Mean and variance, n x m; the variance is that of the mixture, so that disagreement counts.
     """
     share = shares(variance, weights, trust, heir)
+    if kept is not None:
+        share = share * kept
+        share = share / share.sum(0, keepdim=True)
     mean = (share * mu).sum(0)
     return mean, (share * (variance + (mu - mean).square())).sum(0)
 
@@ -66,6 +74,18 @@ def shares(
     return torch.cat([share[:-1], kept.unsqueeze(0)]).scatter_add(0, heir.unsqueeze(0), rest)
 
 
+def conformity(mu: Tensor, variance: Tensor, middle: Tensor) -> Tensor:
+    """What members keep of their say, by how near they are to the middle: k x n x m, 0 to 1.
+
+    Args:
+        mu, variance: k x n x m; variances are honest, and a distance is measured by both ends'.
+        middle: n x m, the position of the member in the middle.
+    """
+    there = middle.unsqueeze(0)
+    away = (mu - mu.gather(0, there)).square() / (variance + variance.gather(0, there))
+    return 1.0 / (1.0 + away / _OUTVOTED**2)
+
+
 def middle_of_three(mu: Tensor, one: int, other: int) -> Tensor:
     """Position (n x m) of who says neither the most nor the least of three of k members.
 
@@ -87,6 +107,15 @@ def trust_in_process(doubt: Tensor, reach: Tensor) -> Tensor:
     return torch.sigmoid(-0.5 * _STEEPNESS * (doubt / reach).clamp(min=_NO_DOUBT).log())
 
 
+def within_range(mean: Tensor, mu: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """A fused mean (n x m) within the range of what was measured, low to high (m each).
+
+    One member alone does not leave it; where all do (mu, k x n x m) the range is too narrow, as
+    that of few rows is, and gives way as far as the least of them goes.
+    """
+    return mean.clamp(torch.minimum(low, mu.amax(0)), torch.maximum(high, mu.amin(0)))
+
+
 @dataclass(frozen=True)
 class Fusion:
     """Everything that turns k members into one prediction.
@@ -98,8 +127,8 @@ class Fusion:
         far: m: as many standard deviations of the first member away from it, a Gaussian process
             loses half its say too; None: it never does.
         unaided: position of a Gaussian process that asks no nodal equations. Where the last one is
-            not believed, whoever is in the middle of it, that one and the first stands in; None:
-            the first does.
+            not believed, whoever is in the middle of it, that one and the first stands in, and who
+            is far from that one loses its say; None: the first stands in, and nobody loses it.
     """
 
     weights: Tensor
@@ -109,20 +138,28 @@ class Fusion:
     unaided: int | None = None
 
     def combine(
-        self, mu: Tensor, variance: Tensor, doubt: Tensor | None = None
+        self,
+        mu: Tensor,
+        variance: Tensor,
+        doubt: Tensor | None = None,
+        outvoting: bool = True,
     ) -> tuple[Tensor, Tensor]:
         """Fuse the members' means and raw variances (k x n x m) to n x m each.
 
         Args:
             doubt: n x m, of the last member where that is a Gaussian process.
+            outvoting: whether who is far from the middle of three loses its say.
         """
         calibrated = self._calibrated(variance)
         trust = None if doubt is None else trust_in_process(doubt, self.reach)
         if trust is not None and self.far is not None:
             away = (mu[-1] - mu[0]).square() / calibrated[0]
             trust = trust * trust_in_process(away, self.far.square())
-        heir = None if self.unaided is None else middle_of_three(mu, 0, self.unaided)
-        return fuse(mu, calibrated, self.weights, trust, heir)
+        if self.unaided is None:
+            return fuse(mu, calibrated, self.weights, trust)
+        middle = middle_of_three(mu, 0, self.unaided)
+        kept = conformity(mu, calibrated, middle) if outvoting else None
+        return fuse(mu, calibrated, self.weights, trust, middle, kept)
 
     def _calibrated(self, variance: Tensor) -> Tensor:
         return self.temperature_squared.unsqueeze(1) * variance

@@ -25,7 +25,7 @@ from core.config import MODELS
 from core.data import DomainTable
 from core.data.transforms import Transforms
 from core.ensemble.estimator import AmplifierEstimator, has_amplifier, load_amplifier
-from core.ensemble.fusion import Fusion
+from core.ensemble.fusion import Fusion, within_range
 from core.ensemble.members import PROCESS, PROCESSES, UNAIDED, find_network, network_member
 from core.ensemble.process_member import ProcessMember
 from core.ensemble.validity import ValidityClassifier
@@ -86,14 +86,12 @@ class Predictor:
         standardised: Moments,
         validity: ValidityClassifier,
         half_width: Tensor,
-        bounds: tuple[Tensor, Tensor],
         known: DomainTable,
         low_fidelity: Predictor | None = None,
     ) -> None:
         self.circuit, self.model_name, self.transforms = circuit, model_name, transforms
         self.half_width, self.low_fidelity = half_width, low_fidelity
-        self._standardised, self._validity = standardised, validity
-        self._bounds, self._known = bounds, known
+        self._standardised, self._validity, self._known = standardised, validity, known
 
     def moments(self, designs: Tensor) -> tuple[Tensor, Tensor]:
         """Predict mean and calibrated standard deviation.
@@ -105,7 +103,6 @@ class Predictor:
             mu and sigma, n x m, in transformed space; both differentiable.
         """
         mu, variance = self._standardised(self.transforms.inputs.forward(designs).float())
-        mu = mu.clamp(*self._bounds)
         metrics = self.transforms.metrics
         return metrics.unstandardise(mu), variance.sqrt() * metrics.scales(variance)
 
@@ -221,7 +218,6 @@ def _assemble(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) 
         standardised=_moments(folder, circuit, ensemble, model),
         validity=validity.eval(),
         half_width=ensemble.tensors[f"half_width.{model}"],
-        bounds=(ensemble.tensors["range.low"], ensemble.tensors["range.high"]),
         known=_known(circuit, tensors_of(ensemble, "known")),
         low_fidelity=_low_fidelity(folder, circuit, ensemble, model),
     )
@@ -240,6 +236,7 @@ def _low_fidelity(
 
 def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -> Moments:
     final = ensemble.tensors[f"temperature_squared.{model}"]
+    measured = ensemble.tensors["range.low"], ensemble.tensors["range.high"]
     if model != "ensemble":
         member: nn.Module = (
             _process(folder, circuit, ensemble, PROCESS)
@@ -251,7 +248,7 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
 
         def single(x: Tensor) -> tuple[Tensor, Tensor]:
             mu, variance = member(x)
-            return mu, final * (torch.ones_like(mu) if constant else variance)
+            return mu.clamp(*measured), final * (torch.ones_like(mu) if constant else variance)
 
         return single
     names = ensemble.metadata["members"]
@@ -277,7 +274,7 @@ def _moments(folder: Path, circuit: Circuit, ensemble: Checkpoint, model: str) -
         predicted = [told[name] for name in names]
         mu, variance = (torch.stack(part) for part in zip(*predicted, strict=True))
         centre, mixed = fusion.combine(mu, variance, doubt)
-        return centre, final * mixed
+        return within_range(centre, mu, *measured), final * mixed
 
     return fused
 

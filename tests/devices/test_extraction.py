@@ -15,7 +15,7 @@ from core.data import DomainTable
 from core.devices import extraction
 from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
 from core.devices.compact import CONSTANTS, CompactTransistor
-from core.devices.extraction import Extraction, extract_amplifier
+from core.devices.extraction import Extraction, extract_amplifier, learn_guess
 from core.devices.topology import read_topology
 from core.devices.transistor import fit_scaled
 from core.spice import sample_designs
@@ -163,6 +163,20 @@ def test_a_guess_that_is_far_off_is_no_reason_for_another_estimate():
     working = (exact[:, ESTIMATES.index("dc_gain")] > 3.0).nonzero()[:, 0]
     assert len(working) > 100
     assert float((told / exact - 1.0).abs()[working].max()) < 2e-3
+
+
+def test_designs_without_an_operating_point_do_not_spoil_the_guess_of_others():
+    model = made_up(OPEN)
+    designs = torch.tensor(sample_designs(CIRCUIT, 60, seed=4).to_numpy(dtype=float))
+    half = torch.full((60, 2 * model.topology.unknowns), 0.9, dtype=torch.float64)
+    volts = model.solve_states(designs, half, 100)
+    volts[7, 0], volts[30] = torch.nan, torch.inf
+    learn_guess(model, designs, volts, lambda: None)
+    with torch.no_grad():
+        away = (model.guess(designs.log()) - volts).abs()
+    others = [row for row in range(60) if row not in (7, 30)]
+    assert float(away[others].median()) < 0.02
+    assert torch.isfinite(model(designs)).all()
 
 
 def test_the_derivatives_of_the_search_are_those_of_small_steps():

@@ -11,7 +11,7 @@ import torch
 from core.ensemble import conformal_half_width, fuse, metric_weights, temperature_squared
 from core.ensemble.calibration import typical_and_large
 from core.ensemble.fitting import calibrate
-from core.ensemble.fusion import Fusion, trust_in_process
+from core.ensemble.fusion import Fusion, conformity, trust_in_process, within_range
 from core.ensemble.fusion_fitting import (
     HeldOut,
     balanced_error,
@@ -205,6 +205,35 @@ def test_the_middle_of_three_stands_in_where_a_process_beside_may_judge():
     assert mean.item() == pytest.approx(2.0)  # Of 1, 2 and 5; the second has no part in it.
     believed, _ = fusion.combine(mu, torch.ones_like(mu), torch.full((1, 1), 1e-9))
     assert believed.item() == pytest.approx(5.0)
+
+
+def test_half_a_say_is_lost_three_standard_deviations_from_the_middle():
+    mu = torch.tensor([[[1.0]], [[1.5]], [[7.0]]])
+    variance = torch.tensor([[[1.0]], [[3.0]], [[1.0]]])
+    kept = conformity(mu, variance, torch.zeros(1, 1, dtype=torch.long))
+    # 6 away, and the difference of two with variance 1 has a standard deviation of 2 ** 0.5.
+    assert kept.squeeze().tolist() == pytest.approx([1.0, 1 / (1 + 1 / 144), 1 / 3])
+
+
+def test_a_member_that_two_others_contradict_hardly_counts():
+    mu = torch.tensor([[[1.0]], [[41.0]], [[1.2]]])
+    weights, one = torch.tensor([[0.2], [0.5], [0.3]]), torch.ones(3, 1)
+    sure = torch.full_like(mu, 0.01)
+    mean, _ = Fusion(weights, one, torch.ones(1), unaided=1).combine(mu, sure, torch.zeros(1, 1))
+    assert mean.item() == pytest.approx(1.12, abs=0.02)
+    weighed = Fusion(weights, one, torch.ones(1), unaided=1)
+    told, _ = weighed.combine(mu, sure, torch.zeros(1, 1), outvoting=False)
+    assert told.item() == pytest.approx(21.06, abs=0.01)  # As weights are chosen.
+    alone, _ = Fusion(weights, one, torch.ones(1)).combine(mu, sure, torch.zeros(1, 1))
+    assert alone.item() == pytest.approx(21.06, abs=0.01)  # Without three there is no middle.
+
+
+def test_the_measured_range_gives_way_only_as_far_as_every_member_goes():
+    low, high = torch.tensor([-1.0]), torch.tensor([1.0])
+    mu = torch.tensor([[[0.5], [3.0], [-2.0]], [[2.0], [2.0], [-4.0]]])
+    mean = torch.tensor([[1.4], [2.6], [-3.5]])
+    told = within_range(mean, mu, low, high)
+    assert told.squeeze(1).tolist() == [1.0, 2.0, -2.0]
 
 
 @pytest.mark.parametrize(("error", "stays"), [(0.02, True), (3.0, False)])
