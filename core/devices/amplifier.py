@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from core.circuits.operating_point import CHARGES
 from core.devices.compact import CompactTransistor
 from core.devices.seats import Pairs, Seats
-from core.devices.slewing import THERMAL, Driver, steepest_secant
+from core.devices.slewing import THERMAL, Driver, saturation, steepest_secant
 from core.devices.topology import FEEDBACK, GROUND, INPUT, OUTPUT, SUPPLY, Branch, Topology
 from core.devices.transistor import ScaledNetwork, TransistorModel
 
@@ -27,6 +27,7 @@ _NEWTON_STEPS = 1  # The guess is some mV off; with the last step it leaves 0.01
 _OPEN_STEPS = 8  # Where nothing holds the output, the guess of it may be off by a volt.
 _LARGEST_STEP = 0.2  # V
 _MOVING, _MORE_STEPS = 0.01, 30  # V in the last step, from which on a design takes more steps
+_FOLLOWING, _FOLLOWING_ON, _SHORTER = 5, 25, 0.9  # Newton steps; their length from one to the next
 _BALANCED = 1e-12  # A
 _LEAK = 1e-12  # S from each node to ground
 _HIGHEST = 11.0  # log10 Hz, up to where a unity-gain frequency is looked for
@@ -192,7 +193,7 @@ class AmplifierModel(nn.Module):
         at = self.small_signal(designs, starts[0])
         capacitance = self._capacitances(designs, at.probes)
         loop = self._loop(at, capacitance)
-        slew = self._slew_rate(at, capacitance, loop["ugf"])
+        slew = self._slew_rate(designs, at, capacitance, loop["ugf"])
         if self.surroundings.open_loop:
             # Rejection is measured with the loop closed all the same.
             apart = self.small_signal(designs, starts[1], feedback=False)
@@ -300,22 +301,25 @@ class AmplifierModel(nn.Module):
         self, designs: Tensor, sizes: Tensor, unknown: Tensor, feedback: bool = True
     ) -> tuple[Tensor, Tensor]:
         """What flows out of each node that should not (n x u, A), and its Jacobian (n x u x u)."""
-        t, n = self.topology, self.topology.unknowns
-        volts = self._all_nodes(unknown, feedback)
-        probes = (volts @ self._probe).unflatten(1, (-1, 3))
-        currents, slopes = self._bias(sizes, probes)
-        conductance = self._conductances(designs, slopes)
+        n, out = self.topology.unknowns, self.topology.node(OUTPUT)
+        leaving, conductance = self._leaving(designs, sizes, self._all_nodes(unknown, feedback))
+        matrix = conductance[:, :n, :n]
+        if feedback:
+            matrix = matrix.clone()
+            matrix[:, :, out] += conductance[:, :n, self.topology.node(FEEDBACK)]
+        return leaving[:, :n], matrix
+
+    def _leaving(self, designs: Tensor, sizes: Tensor, volts: Tensor) -> tuple[Tensor, Tensor]:
+        """What flows out of every node (n x N, A) at its voltage, and the Jacobian (n x N x N)."""
+        t = self.topology
+        currents, slopes = self._bias(sizes, (volts @ self._probe).unflatten(1, (-1, 3)))
         leaving = currents @ self._flow + _LEAK * volts
         for branch in t.resistors:
             drop = volts[:, branch.first] - volts[:, branch.second]
             leaving = leaving + _flows(branch, drop / designs[:, branch.variable], len(t.nodes))
         for branch in t.currents:
             leaving = leaving + _flows(branch, designs[:, branch.variable], len(t.nodes))
-        matrix = conductance[:, :n, :n]
-        if feedback:
-            matrix = matrix.clone()
-            matrix[:, :, t.node(OUTPUT)] += conductance[:, :n, t.node(FEEDBACK)]
-        return leaving[:, :n], matrix
+        return leaving, self._conductances(designs, slopes)
 
     def _conductances(self, designs: Tensor, slopes: Tensor) -> Tensor:
         """Nodal matrix n x N x N, S, of gm, gds and gmbs (n x k x 3) and the resistors."""
@@ -421,12 +425,59 @@ class AmplifierModel(nn.Module):
         here = here - height(here)[0] / slope
         return here, height(here)[1]
 
-    def _slew_rate(self, at: SmallSignal, capacitance: Tensor, ugf: Tensor) -> Tensor:
+    def _drive(self, designs: Tensor, at: SmallSignal, height: Tensor) -> Tensor:
+        """Voltage (n) that makes a linear input pair deliver what this one does once stepped.
+
+        Where the pair's current ends, and at the output, nothing has moved yet; the nodes before
+        have followed. A mirror without headroom then delivers less than the tail current.
+        """
+        t = self.topology
+        driven, inputs = t.pair_output, [t.node(INPUT), t.node(FEEDBACK)]
+        free = [k for k in range(t.unknowns) if k not in (driven, t.node(OUTPUT))]
+        sizes, volts = self._sizes(designs), at.voltages.clone()
+        volts[:, inputs[0]] += height
+        volts[:, free] = self._followed(designs, volts, free, _FOLLOWING, _LARGEST_STEP)[:, free]
+        leaving, matrix = self._leaving(designs, sizes, volts)
+        matrix = matrix.detach()  # As at the operating point: a step that carries the derivative.
+        step = _limited_step(matrix[:, free][:, :, free], leaving[:, free])
+        current = (matrix[:, driven, free] * step).sum(1) - leaving[:, driven]
+        linear = at.conductance
+        inner = _solved(linear[:, free][:, :, free], linear[:, free][:, :, inputs])
+        direct = linear[:, driven, inputs] - (linear[:, driven, free, None] * inner).sum(1)
+        common, differential = -direct.sum(1), 0.5 * (direct[:, 1] - direct[:, 0])
+        return (current - 0.5 * common * height) / differential
+
+    def _followed(
+        self, designs: Tensor, volts: Tensor, free: list[int], steps: int, longest: float
+    ) -> Tensor:
+        """Voltages (n x N) where the free nodes have followed the others, by Newton's method.
+
+        Without derivatives. Steps become shorter and shorter, for some would swing for ever; and
+        designs that still move go on by themselves.
+        """
+        sizes, volts = self._sizes(designs), volts.detach().clone()
+        none, supply = torch.zeros_like(volts[:, :1]), volts[:, [self.topology.node(SUPPLY)]]
+        with torch.no_grad():
+            for _ in range(steps):
+                leaving, matrix = self._leaving(designs, sizes, volts)
+                step = _solved(matrix[:, free][:, :, free], leaving[:, free])
+                step = step.clamp(-longest, longest)
+                volts[:, free] = (volts[:, free] - step).clamp(none, supply)
+                longest *= _SHORTER
+        moving = (step.abs() > _MOVING).any(dim=1)
+        if steps == _FOLLOWING and self.transistors.shared and bool(moving.any()):
+            on = self._followed(designs[moving], volts[moving], free, _FOLLOWING_ON, longest)
+            volts[moving] = on
+        return volts
+
+    def _slew_rate(
+        self, designs: Tensor, at: SmallSignal, capacitance: Tensor, ugf: Tensor
+    ) -> Tensor:
         """Steepest secant of the buffer's step response, V/s (n).
 
-        The linear network is stepped implicitly. The input pair sees no more than what its tail
-        current lets through, and the transistors at the output deliver what they do far from
-        their operating point.
+        The linear network is stepped implicitly. The input pair sees no more than what it can
+        deliver, and the transistors at the output deliver what they do far from their operating
+        point.
         """
         t, u = self.topology, self.topology.unknowns
         inp, inn, out = t.node(INPUT), t.node(FEEDBACK), t.node(OUTPUT)
@@ -434,8 +485,11 @@ class AmplifierModel(nn.Module):
         pair = list(t.input_pair)
         last = [k for k, d in enumerate(t.transistors) if d.nodes[0] == out and k not in pair]
         gm, half = at.slopes[:, pair, 0].mean(1), at.currents[:, pair].mean(1)
-        reach = 2.0 * half / gm  # V, where the linear pair would have run out of current.
         sharpness = 2.5 + 2.3 * (1.0 - 0.5 * THERMAL * gm / half).clamp(0.0, 1.0)
+        reach = 2.0 * half / gm  # V, where the linear pair would have run out of current.
+        if self.transistors.anywhere and t.pair_output is not None:
+            reach = saturation(self._drive(designs, at, height), height, sharpness)
+            last = last if t.pair_output != out else []  # What they deliver is the pair's.
         time_constant = 1.0 / (2.0 * math.pi * ugf)
         h = time_constant * (height / reach + _SETTLING) / _TIME_STEPS
         mass = capacitance[:, :u, :u].clone()

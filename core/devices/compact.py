@@ -112,6 +112,7 @@ class CompactTransistor(nn.Module):
         constants: P x c as ``CONSTANTS`` names them (logs where logarithmic), or P x n x c where
             each row has its own, as derivatives by them are taken.
         anywhere: whether they mean something at any bias.
+        shared: whether they are those of all rows.
     """
 
     constants: Tensor
@@ -125,6 +126,10 @@ class CompactTransistor(nn.Module):
         super().__init__()
         expected = torch.tensor([c.expected for c in CONSTANTS], dtype=torch.float64)
         self.register_buffer("constants", expected.expand(polarities, -1).clone())
+
+    @property
+    def shared(self) -> bool:
+        return self.constants.dim() == 2
 
     def _held(self) -> Tensor:
         """Constants P x (n or 1) x c."""

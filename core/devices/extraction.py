@@ -29,13 +29,14 @@ from core.devices.topology import Topology, read_topology
 from core.devices.transistor import fit_scaled
 
 # Small errors of a model of so few constants: decades, and 50 degrees of the margin.
-_SMALL = {"slewrate_pos": 0.06, "dc_gain": 0.02, "ugf": 0.01, "phase_margin": 0.01, "cmrr": 0.1}
+_SMALL = {"slewrate_pos": 0.06, "dc_gain": 0.02, "ugf": 0.01, "phase_margin": 0.01, "cmrr": 0.05}
 _DEGREES = 50.0
 _SCALE = 3.0  # Small errors from which on Cauchy's loss grows with the logarithm alone.
 _BELIEF = 0.3  # Small errors that a constant costs when it is a spread away from its expectation.
 # Errors first count as small when they are so many times as large. Rows, that factor, and how many
 # searches go on from there.
 _COARSE, _NEAR = ((100, 10.0, 2), (200, 3.0, 2), (200, 1.0, 2)), 1.0
+_HOPELESS = 3.0  # times the least cost: nothing that goes on from there will be the best
 _SUPPLIES = (1.8, 3.3, 5.0)  # V, where the search for an unknown supply begins
 _COARSE_EVALUATIONS, _EVALUATIONS = 25, 80
 _FOLD_EVALUATIONS = 10  # Constants of most designs are close to those of all.
@@ -45,7 +46,7 @@ _GUESSED = 4  # shuffled designs that the guess is learned from, for each design
 # Of an unknown testbench: ln of the supply (V), the common mode's share of it (logit), ln of the
 # load (F), ln of the step's share of the supply.
 _BENCH = (
-    Constant("supply", 0.0, 0.3),
+    Constant("supply", 0.0, 0.1),
     Constant("common_mode", 0.0, 0.5),
     Constant("load", math.log(2e-12), 1.0),
     Constant("step", math.log(0.2), 0.7),
@@ -98,17 +99,30 @@ def extract_amplifier(
         found = [search.on(part) for search in found]
         for search in found:
             search.go_on(widening, _COARSE_EVALUATIONS)
-        found = sorted(found, key=lambda search: search.cost)[:keep]
+        found = _promising(found, keep)
     for search in found:
-        search.go_on(_NEAR, _EVALUATIONS // 2, form=True)
+        search.go_on(_NEAR, _EVALUATIONS // 2, form=True, supply=False)
     search = min(found, key=lambda search: search.cost).on(table)
-    search.go_on(_NEAR, _EVALUATIONS, form=True)
+    for supply in (False, True):
+        search.go_on(_NEAR, _EVALUATIONS, form=True, supply=supply)
     by_fold = []
     for number in range(int(fold.max()) + 1):
         others = search.on(table.rows(np.flatnonzero(fold != number)))
         others.go_on(_NEAR, _FOLD_EVALUATIONS, form=True)
         by_fold.append(others.on(table).estimates())
     return Extraction(search.finished(seed), torch.stack(by_fold))
+
+
+def _promising(found: list[_Search], keep: int) -> list[_Search]:
+    """The searches of the least cost, the best of each kind of loop among them unless hopeless.
+
+    No search goes from one kind of loop to the other: which it was, only the end can tell.
+    """
+    least = min(search.cost for search in found)
+    ranked = sorted(found, key=lambda search: search.cost)
+    ranked = [search for search in ranked if search.cost <= _HOPELESS * least]
+    best = {search.model.surroundings.open_loop: search for search in reversed(ranked)}.values()
+    return [*best, *(search for search in ranked if search not in best)][:keep]
 
 
 def _unknown_benches() -> Iterator[Surroundings]:
@@ -149,6 +163,7 @@ class _Search:
         if unknown:
             constants += [replace(_BENCH[0], expected=math.log(surroundings.supply)), *_BENCH[1:]]
         self._form = np.array([constant in FORM for constant in constants])
+        self._supply = np.array([constant.name == "supply" for constant in constants])
         self._expected, self._spread = (
             torch.tensor([getattr(c, name) for c in constants], dtype=torch.float64)
             for name in ("expected", "spread")
@@ -167,15 +182,22 @@ class _Search:
         other.place = self.place
         return other
 
-    def go_on(self, widening: float, evaluations: int, form: bool = False) -> None:
+    def go_on(
+        self, widening: float, evaluations: int, form: bool = False, supply: bool = True
+    ) -> None:
         """Search on from where it is.
+
+        Few designs tell of the supply. Free beside the form it creeps along, and the search ends
+        anywhere.
 
         Args:
             widening: of the errors that count as small.
             evaluations: at most.
             form: whether the constants of the quadratic form are free.
+            supply: whether an unknown supply is.
         """
-        self._widening, free = widening, ~self._form | form
+        self._widening = widening
+        free = (~self._form | form) & (~self._supply | supply)
         start = self.place.copy()
 
         def all_of(values: np.ndarray) -> np.ndarray:

@@ -12,6 +12,7 @@ THERMAL = 0.075  # V, 2 n kT/q
 _INVERSION_STEPS = 8
 _SWING = 0.2  # of the step: the slew rate is the steepest secant over this part
 _LEVELS = 40
+_LEAST_PART, _LEAST_BENT = 0.01, 1e-4  # of a step that a pair sees; of an all but linear pair
 _TINY = 1e-30
 
 
@@ -56,6 +57,19 @@ class Driver:
         charge = functional.softplus(torch.addmm(self.inversion, moved, gates, alpha=1 / THERMAL))
         found: Tensor = torch.linalg.vecdot(self.factor, charge.square())
         return found
+
+
+def saturation(most: Tensor, height: Tensor, sharpness: Tensor) -> Tensor:
+    """Saturation voltage (n) of a pair that sees at most this where its input has stepped.
+
+    The pair sees v / (1 + (v / saturation)^sharpness)^(1 / sharpness) of a voltage v.
+
+    Args:
+        most: n, V, of the whole step. height: n, V, of the step. sharpness: n.
+    """
+    part = (most / height).clamp(_LEAST_PART, 1.0)
+    bent = (part.pow(-sharpness) - 1.0).clamp(min=_LEAST_BENT)
+    return height * bent.pow(-1.0 / sharpness)
 
 
 def steepest_secant(trace: Tensor, h: Tensor, height: Tensor) -> Tensor:

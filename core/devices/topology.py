@@ -88,6 +88,16 @@ class Topology:
         return tuple(k for k, t in enumerate(self.transistors) if t.nodes[1] in gates)
 
     @cached_property
+    def pair_output(self) -> int | None:
+        """Position of the node where the currents of the input pair end, one of them mirrored.
+
+        None where they end in no single node beside a diode-connected transistor's.
+        """
+        diodes = {t.nodes[0] for t in self.transistors if t.nodes[0] == t.nodes[1]}
+        found = {self.transistors[k].nodes[0] for k in self.input_pair} - diodes
+        return found.pop() if len(found) == 1 else None
+
+    @cached_property
     def equal_pairs(self) -> tuple[tuple[int, int], ...]:
         """Positions of transistors of equal size that share their source, two by two."""
         seen: dict[tuple[str, int, int, int], int] = {}

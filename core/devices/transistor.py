@@ -212,9 +212,10 @@ class TransistorModel(nn.Module):
 
     Attributes:
         anywhere: whether it means something at any bias, or only near those it was shown.
+        shared: whether all rows are asked of the same transistors.
     """
 
-    anywhere = False
+    anywhere, shared = False, True
 
     def __init__(self, polarities: int | None = None) -> None:
         super().__init__()

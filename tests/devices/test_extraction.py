@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,33 +9,16 @@ import pandas as pd
 import pytest
 import torch
 
-from core.circuits import load_circuit
 from core.data import DomainTable
 from core.devices import extraction
 from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
-from core.devices.compact import CONSTANTS, CompactTransistor
 from core.devices.extraction import Extraction, extract_amplifier, learn_guess
 from core.devices.topology import read_topology
 from core.devices.transistor import fit_scaled
 from core.spice import sample_designs
+from tests.devices.made_up import BENCH, CIRCUIT, made_up
 
-CIRCUIT = load_circuit("5t_opamp")
-BENCH = Surroundings(supply=1.8, common_mode=1.2, load=1.5e-12, step=0.3, cmrr_frequency=1.0)
-OPEN = Surroundings(1.8, 1.2, 1.5e-12, 0.3, 1.0, open_loop=True)
-
-
-def made_up(bench: Surroundings) -> AmplifierModel:
-    """An amplifier of transistors that are not what is expected."""
-    with torch.random.fork_rng():
-        torch.manual_seed(5)
-        transistors = CompactTransistor(2)
-        spread = torch.tensor([constant.spread for constant in CONSTANTS])
-        transistors.constants += 0.4 * spread * torch.randn_like(transistors.constants)
-        transistors.constants[1, 7] -= math.log(4.0)  # Holes are slower.
-        transistors.constants[:, 0] = torch.tensor([0.55, 0.6])
-        model = AmplifierModel(read_topology(CIRCUIT), bench, len(CIRCUIT.variables), transistors)
-    model.slowest = torch.tensor(3.0, dtype=torch.float64)
-    return model
+OPEN = replace(BENCH, open_loop=True)
 
 
 def metrics_of(model: AmplifierModel, designs: pd.DataFrame) -> DomainTable:

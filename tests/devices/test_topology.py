@@ -45,6 +45,20 @@ def test_input_pair_mirror_and_current_source_are_found_equal(circuit_id, pair):
     assert names(topology, topology.equal_pairs) == [("M1", "M2"), ("M3", "M4"), ("M5", "MB")]
 
 
+@pytest.mark.parametrize(
+    ("circuit_id", "node"), [("5t_opamp", "out"), ("two_stage_opamp", "first")]
+)
+def test_the_currents_of_the_input_pair_end_beside_the_mirror_s_diode(circuit_id, node):
+    topology = read_topology(load_circuit(circuit_id))
+    assert topology.nodes[topology.pair_output] == node
+
+
+def test_without_a_mirror_the_input_pair_has_no_single_output():
+    circuit = load_circuit("5t_opamp")
+    text = circuit.netlist.replace('"mirror", "mirror", "vdd"', '"mirror", "bias", "vdd"')
+    assert read_topology(replace(circuit, netlist=text)).pair_output is None
+
+
 def test_an_element_that_nodal_equations_do_not_cover_is_named():
     circuit = load_circuit("5t_opamp")
     inductive = replace(circuit, netlist=circuit.netlist.replace("Ibias vdd", "Lbias vdd"))
