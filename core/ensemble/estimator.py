@@ -17,6 +17,7 @@ from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
 from core.devices.compact import CompactTransistor
 from core.devices.topology import Branch, Topology, Transistor
 from core.devices.transistor import TransistorModel
+from core.errors import CheckpointError
 from core.models import Checkpoint, fill, load_checkpoint
 from core.models.stored import tensors_of
 from core.spice.checks import make_conditions
@@ -25,6 +26,9 @@ from core.spice.process import load_process, process_names
 from core.training.workspace import Workspace
 
 AMPLIFIER = "amplifier"
+# Of the equations that extracted transistors make metrics with. Those, and the processes that learn
+# what they miss, are worth nothing to others: raised with each change of what they tell.
+_EQUATIONS = 2
 _NEEDED = {"ugf", "phase_margin", "cmrr"}
 
 
@@ -79,6 +83,7 @@ def save_amplifier(work: Workspace, model: AmplifierModel) -> None:
         model,
         topology=asdict(model.topology),
         surroundings=asdict(model.surroundings),
+        equations=_EQUATIONS,
     )
 
 
@@ -93,7 +98,7 @@ def load_amplifier(
     """Read a run's model; None where it has none.
 
     Raises:
-        CheckpointError: it is damaged, foreign or mismatched.
+        CheckpointError: it is damaged, foreign or mismatched, or extracted by other equations.
     """
     if not has_amplifier(folder, circuit):
         return None
@@ -103,6 +108,11 @@ def load_amplifier(
     topology = _topology(checkpoint.metadata["topology"])
     tensors = tensors_of(checkpoint, "model")
     count, extracted = len(topology.kinds), "transistors.constants" in tensors
+    if extracted and checkpoint.metadata.get("equations") != _EQUATIONS:
+        raise CheckpointError(
+            f'Checkpoint "{checkpoint.path}" holds transistors that an earlier version extracted, '
+            "by other equations than this one's: train again."
+        )
     with torch.random.fork_rng():
         transistors = CompactTransistor(count) if extracted else TransistorModel(count).float()
         model = AmplifierModel(topology, surroundings, len(circuit.variables), transistors)

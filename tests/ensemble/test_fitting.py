@@ -17,11 +17,12 @@ from core.data import bundled_dataset_folder
 from core.devices import extraction, transistor
 from core.devices.amplifier import ESTIMATES
 from core.devices.compact import CompactTransistor
-from core.ensemble import load_predictor
+from core.ensemble import estimator, load_predictor
 from core.ensemble.estimator import has_amplifier, load_amplifier
 from core.ensemble.fitting import as_if_unseen, error_ratio
 from core.ensemble.members import PROCESSES, find_network, network_member
 from core.ensemble.predictor import _open, _process
+from core.errors import CheckpointError
 from core.spice import load_process, sample_designs
 from core.training.start import start_training
 from tests.tiny import OVERRIDES
@@ -96,6 +97,12 @@ def test_without_operating_points_the_transistors_are_extracted_from_metrics(ext
     told = amplifier(designs)[:, ESTIMATES.index("ugf")].numpy()
     error = np.abs(told / known.metrics["ugf"].to_numpy()[known.valid] - 1)
     assert np.median(error) < 0.03
+
+
+def test_transistors_that_other_equations_extracted_are_refused(extracted, monkeypatch):
+    monkeypatch.setattr(estimator, "_EQUATIONS", 0)
+    with pytest.raises(CheckpointError, match=r"amplifier.*an earlier version extracted.*again"):
+        load_predictor(extracted)
 
 
 def test_where_an_amplifier_is_dead_its_equations_have_no_say(extracted):
