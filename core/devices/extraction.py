@@ -118,11 +118,12 @@ def _promising(found: list[_Search], keep: int) -> list[_Search]:
 
     No search goes from one kind of loop to the other: which it was, only the end can tell.
     """
-    least = min(search.cost for search in found)
     ranked = sorted(found, key=lambda search: search.cost)
-    ranked = [search for search in ranked if search.cost <= _HOPELESS * least]
-    best = {search.model.surroundings.open_loop: search for search in reversed(ranked)}.values()
-    return [*best, *(search for search in ranked if search not in best)][:keep]
+    ranked = [search for search in ranked if search.cost <= _HOPELESS * ranked[0].cost]
+    best: dict[bool, _Search] = {}
+    for search in ranked:
+        best.setdefault(search.model.surroundings.open_loop, search)
+    return [*best.values(), *(search for search in ranked if search not in best.values())][:keep]
 
 
 def _unknown_benches() -> Iterator[Surroundings]:
