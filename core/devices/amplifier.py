@@ -460,8 +460,7 @@ class AmplifierModel(nn.Module):
         with torch.no_grad():
             for _ in range(steps):
                 leaving, matrix = self._leaving(designs, sizes, volts)
-                step = _solved(matrix[:, free][:, :, free], leaving[:, free])
-                step = step.clamp(-longest, longest)
+                step = _limited_step(matrix[:, free][:, :, free], leaving[:, free], longest)
                 volts[:, free] = (volts[:, free] - step).clamp(none, supply)
                 longest *= _SHORTER
         moving = (step.abs() > _MOVING).any(dim=1)
@@ -528,9 +527,9 @@ def _solved(matrix: Tensor, right: Tensor) -> Tensor:
     return result
 
 
-def _limited_step(matrix: Tensor, residual: Tensor) -> Tensor:
+def _limited_step(matrix: Tensor, residual: Tensor, longest: float = _LARGEST_STEP) -> Tensor:
     """Newton's step (n x u, V), no longer than voltages can be trusted to be linear."""
-    return _solved(matrix, residual).clamp(-_LARGEST_STEP, _LARGEST_STEP)
+    return _solved(matrix, residual).clamp(-longest, longest)
 
 
 def _connect(matrix: Tensor, first: int, second: int) -> None:
