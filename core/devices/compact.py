@@ -179,8 +179,11 @@ class CompactTransistor(nn.Module):
         longer_s = -steep * _TWO * (s - d)
         longer_s = longer_s - (longer - 1.0) * c["modulation_overdrive"] * turned / softened
         longer_v = steep * (1.0 - d)
-        left = qd / qs
-        slopes = ((d - left * s) / qs, -d / (_TWO * qs))
+        # With drain and source exchanged there is no more at one end than at the other.
+        left = (qd / qs).clamp(max=1.0)
+        slopes = tuple(
+            torch.where(vds > 0, slope, 0.0) for slope in ((d - left * s) / qs, -d / (_TWO * qs))
+        )
         form, form_s, form_v, form_b = self._form(z, at.width, overdrive, turned, left, slopes)
         scale = unit * THERMAL_VOLTAGE * c["transconductance"]
         factor = scale * at.width / channel * form.exp()
@@ -197,7 +200,7 @@ class CompactTransistor(nn.Module):
         overdrive: Tensor,
         turned: Tensor,
         left: Tensor,
-        left_slopes: tuple[Tensor, Tensor],
+        left_slopes: tuple[Tensor, ...],
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The quadratic form, and its derivatives along the inversion, vds and vsb; P x n each.
 
@@ -224,7 +227,8 @@ class CompactTransistor(nn.Module):
         square = held.new_zeros(*held.shape[:-1], _AXES, _AXES)
         square[..., _FIRST, _SECOND] = held
         square = 0.5 * (square + square.mT)
-        pull = (axes.unsqueeze(-2) @ square).squeeze(-2)
+        # Where they are shared, one product of matrices in place of one for each row.
+        pull = axes @ square[:, 0] if self.shared else (axes[..., None, :] @ square)[..., 0, :]
         along = 2.0 * pull
         by_inversion = turned * _HALF_INVERTED / inverted.square()
         by_drain = _HALF_DRAINED / drained.square()

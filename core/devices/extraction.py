@@ -22,9 +22,10 @@ from torch import Tensor
 
 from core.circuits import Circuit
 from core.data import DomainTable
-from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
+from core.devices.amplifier import ESTIMATES, AmplifierModel
 from core.devices.compact import CONSTANTS, FORM, CompactTransistor, Constant
 from core.devices.fitting import FEWEST_DESIGNS, GUESSING, slowest
+from core.devices.nodal import Surroundings
 from core.devices.topology import Topology, read_topology
 from core.devices.transistor import fit_scaled
 
@@ -39,8 +40,7 @@ _COARSE, _NEAR = ((100, 10.0, 2), (200, 3.0, 2), (200, 1.0, 2)), 1.0
 _HOPELESS = 3.0  # times the least cost: nothing that goes on from there will be the best
 _SUPPLIES = (1.8, 3.3, 5.0)  # V, where the search for an unknown supply begins
 _COARSE_EVALUATIONS, _EVALUATIONS = 25, 80
-_FOLD_EVALUATIONS = 10  # Constants of most designs are close to those of all.
-_SOLVING = 50  # Newton steps from the last operating points, or from half the supply
+_FOLD_EVALUATIONS = 20  # Constants of most designs are close to those of all.
 _NO_SIGNAL = 100.0  # small errors, of what could not be told
 _GUESSED = 4  # shuffled designs that the guess is learned from, for each design
 # Of an unknown testbench: ln of the supply (V), the common mode's share of it (logit), ln of the
@@ -159,7 +159,8 @@ class _Search:
             )
         self.model.slowest = slowest(table)
         self._designs = torch.tensor(table.designs.to_numpy(dtype=float))
-        self._wanted = _decades(torch.tensor(_measured(table)))
+        measured = torch.tensor(_measured(table))
+        self._wanted = torch.stack(list(map(_decades, ESTIMATES, measured.T)), dim=1)
         constants = [*CONSTANTS] * len(topology.kinds)
         if unknown:
             constants += [replace(_BENCH[0], expected=math.log(surroundings.supply)), *_BENCH[1:]]
@@ -175,7 +176,7 @@ class _Search:
     def _start(self, designs: Tensor) -> Tensor:
         """Half the supply at every node of every state."""
         half, nodes = 0.5 * float(self._around.supply), self._topology.unknowns
-        return torch.full((len(designs), self._around.states * nodes), half).double()
+        return torch.full((len(designs), self.model.states * nodes), half).double()
 
     def on(self, table: DomainTable) -> _Search:
         """The same place, on other rows."""
@@ -243,7 +244,7 @@ class _Search:
         """
         self._between()
         self._put(self._values(place))
-        volts = self.model.solve_states(self._designs, self._volts, _SOLVING)
+        volts = self.model.solve_states(self._designs, self._volts)
         lost = ~torch.isfinite(volts).all(dim=1, keepdim=True)
         self._solved = torch.where(lost, self._volts, volts)
 
@@ -251,7 +252,7 @@ class _Search:
         """Errors in small ones, then the constants' distances from what is expected."""
         self._settle(place)
         with torch.no_grad():
-            errors = self._errors()
+            errors = torch.stack(self._errors(), dim=1)
         return np.concatenate([errors.flatten().numpy(), self._belief * place])
 
     def _jacobian(self, place: np.ndarray) -> np.ndarray:
@@ -267,7 +268,7 @@ class _Search:
         slopes = torch.stack(
             [
                 torch.autograd.grad(error.sum(), own, retain_graph=True)[0]
-                for error in self._errors().T
+                for error in self._errors()
             ],
             dim=1,
         )
@@ -278,12 +279,18 @@ class _Search:
     def _belief(self) -> float:
         return _BELIEF / math.sqrt(self._widening)
 
-    def _errors(self) -> Tensor:
-        """n x 5, in small errors; 0 where nothing was measured."""
-        told = _decades(self.model.estimate(self._designs, self._solved))
-        small = self._widening * torch.tensor([_SMALL[name] for name in ESTIMATES])
-        errors = torch.where(torch.isfinite(self._wanted), (told - self._wanted) / small, 0.0)
-        return torch.nan_to_num(errors, _NO_SIGNAL, _NO_SIGNAL, -_NO_SIGNAL)
+    def _errors(self) -> list[Tensor]:
+        """Of each metric (n each), in small errors; 0 where nothing was measured."""
+        told = self.model.estimates(self._designs, self._solved)
+        return [
+            self._error(name, told[name], wanted)
+            for name, wanted in zip(ESTIMATES, self._wanted.T, strict=True)
+        ]
+
+    def _error(self, name: str, told: Tensor, wanted: Tensor) -> Tensor:
+        error = (_decades(name, told) - wanted) / (self._widening * _SMALL[name])
+        error = torch.where(torch.isfinite(wanted), error, 0.0)
+        return torch.nan_to_num(error, _NO_SIGNAL, _NO_SIGNAL, -_NO_SIGNAL)
 
     def estimates(self) -> Tensor:
         """What the constants of the place tell of the designs, n x 5 in physical units."""
@@ -309,7 +316,7 @@ class _Search:
                 for _ in range(_GUESSED)
             ]
         designs = torch.cat([self._designs, *free])
-        volts = self.model.solve_states(designs, self._start(designs), _SOLVING)
+        volts = self.model.solve_states(designs, self._start(designs))
         learn_guess(self.model, designs, volts, self._between)
         return self.model.requires_grad_(False).eval()
 
@@ -333,9 +340,8 @@ def _measured(table: DomainTable) -> np.ndarray:
     return metrics
 
 
-def _decades(metrics: Tensor) -> Tensor:
-    """Metrics n x 5 on scales on which errors count alike at every size."""
-    columns = list(metrics.clamp(min=1e-6).log10().unbind(1))
-    margin = ESTIMATES.index("phase_margin")
-    columns[margin] = metrics[:, margin] / _DEGREES
-    return torch.where(torch.isfinite(metrics), torch.stack(columns, dim=1), torch.nan)
+def _decades(name: str, values: Tensor) -> Tensor:
+    """Values (n) of a metric on a scale on which errors count alike at every size."""
+    if name == "phase_margin":
+        return values / _DEGREES
+    return torch.where(torch.isfinite(values), values.clamp(min=1e-6).log10(), torch.nan)

@@ -13,7 +13,8 @@ from torch import Tensor
 from core.circuits import Circuit
 from core.circuits.operating_point import QUANTITIES, VOLTAGES
 from core.data import DomainTable
-from core.devices.amplifier import AmplifierModel, Surroundings
+from core.devices.amplifier import AmplifierModel
+from core.devices.nodal import Surroundings
 from core.devices.topology import GROUND, SUPPLY, Topology, read_topology
 from core.devices.transistor import TransistorModel, fit_scaled, fit_transistor, side_by_side
 
@@ -132,7 +133,7 @@ def _fit_overlap(model: AmplifierModel, table: DomainTable, between: Callable[[]
     measured = table.metrics.iloc[working]
     wanted = _balanced_columns({name: measured[name].to_numpy() for name in measured})
     with torch.no_grad():
-        at = model.small_signal(designs)
+        at = model.small_signal(designs, model.guessed(designs))
 
     def miss(values: np.ndarray) -> float:
         between()

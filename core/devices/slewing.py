@@ -24,10 +24,10 @@ class Driver:
     current and transconductance at the operating point.
 
     Attributes:
-        current: n x k, A, into the output or out of it.
-        transconductance: n x k, likewise, S.
-        inversion: n x k, u in Id ~ softplus(u)^2.
-        factor: n x k, A, of softplus(u)^2.
+        current: k x n, A, into the output or out of it.
+        transconductance: k x n, likewise, S.
+        inversion: k x n, u in Id ~ softplus(u)^2.
+        factor: k x n, A, of softplus(u)^2.
     """
 
     current: Tensor
@@ -40,8 +40,8 @@ class Driver:
         """Choose each device's u so that gm / Id = 2 sigmoid(u) / softplus(u) / (2 n kT/q).
 
         Args:
-            current: n x k, A. gm: n x k, S.
-            way: k, -1 where a device's current flows into the output, 1 where out of it.
+            current: k x n, A. gm: k x n, S.
+            way: k x 1, -1 where a device's current flows into the output, 1 where out of it.
         """
         wanted = (THERMAL * gm / current).clamp(0.02, 1.9)
         u = 2.0 / wanted - 1.0
@@ -53,10 +53,9 @@ class Driver:
         return cls(current, gm, u, current / functional.softplus(u).square())
 
     def delivers(self, moved: Tensor, gates: Tensor) -> Tensor:
-        """Current (n, A) where the nodes have moved (n x u, V); gates: their part in vgs, u x k."""
-        charge = functional.softplus(torch.addmm(self.inversion, moved, gates, alpha=1 / THERMAL))
-        found: Tensor = torch.linalg.vecdot(self.factor, charge.square())
-        return found
+        """Current (n, A) where the nodes have moved (u x n, V); gates: their part in vgs, k x u."""
+        charge = functional.softplus(torch.addmm(self.inversion, gates, moved, alpha=1 / THERMAL))
+        return (self.factor * charge.square()).sum(0)
 
 
 def saturation(most: Tensor, height: Tensor, sharpness: Tensor) -> Tensor:

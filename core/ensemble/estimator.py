@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +14,9 @@ from torch import Tensor
 from core.circuits import Circuit
 from core.data import DataSet
 from core.data.transforms import Transforms
-from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
+from core.devices.amplifier import ESTIMATES, AmplifierModel
 from core.devices.compact import CompactTransistor
+from core.devices.nodal import Surroundings
 from core.devices.topology import Branch, Topology, Transistor
 from core.devices.transistor import TransistorModel
 from core.errors import CheckpointError
@@ -28,7 +30,8 @@ from core.training.workspace import Workspace
 AMPLIFIER = "amplifier"
 # Of the equations that extracted transistors make metrics with. Those, and the processes that learn
 # what they miss, are worth nothing to others: raised with each change of what they tell.
-_EQUATIONS = 2
+_EQUATIONS = 3
+_GUESS_BIAS = re.compile(r"guess\.layers\.\d+\.bias")
 _NEEDED = {"ugf", "phase_margin", "cmrr"}
 
 
@@ -115,7 +118,13 @@ def load_amplifier(
         )
     with torch.random.fork_rng():
         transistors = CompactTransistor(count) if extracted else TransistorModel(count).float()
-        model = AmplifierModel(topology, surroundings, len(circuit.variables), transistors)
+        # As many hidden units as there were when it was learned.
+        guessing = [
+            len(value) for name, value in sorted(tensors.items()) if _GUESS_BIAS.fullmatch(name)
+        ]
+        model = AmplifierModel(
+            topology, surroundings, len(circuit.variables), transistors, guessing[:-1]
+        )
     fill(model, Checkpoint(checkpoint.path, tensors, checkpoint.metadata))
     return model.requires_grad_(False).eval()
 

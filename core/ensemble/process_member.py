@@ -140,9 +140,9 @@ class ProcessMember(nn.Module):
 
     def _mean(self, raw: Tensor) -> Tensor:
         # In single precision the large weights of opposite sign would not cancel.
-        h = self.hyperparameters()
-        blocks = self.standardised(raw).split(_BLOCK)
-        mean = torch.cat([posterior_mean(inputs, self.inputs, self.alpha, h) for inputs in blocks])
+        mean = posterior_mean(
+            self.standardised(raw), self.inputs, self.alpha, self.hyperparameters()
+        )
         return (self.prior(raw) + mean * self.scale + self.shift).float()
 
     def hyperparameters(self) -> Hyperparameters:

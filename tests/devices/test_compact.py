@@ -109,6 +109,13 @@ def test_without_a_drain_voltage_no_current_flows():
     assert bool((slopes[..., 1] > 0).all())
 
 
+def test_a_drain_far_below_the_source_leaves_current_and_slopes_finite():
+    current, slopes = shaken().bias(at(-0.2, -1.5, 1.4).expand(2, 1, 5))
+    assert bool(torch.isfinite(current).all())
+    assert bool(torch.isfinite(slopes).all())
+    assert bool((current <= 0.0).all())
+
+
 def test_a_body_voltage_raises_the_threshold():
     made = transistor(**IDEAL, body=math.log(0.5))
     here, apart = (float(made.bias(at(1.0, 2.0, vsb))[0]) for vsb in (0.0, 1.0))

@@ -11,22 +11,22 @@ import torch
 
 from core.data import DomainTable
 from core.devices import extraction
-from core.devices.amplifier import ESTIMATES, AmplifierModel, Surroundings
+from core.devices.amplifier import ESTIMATES, AmplifierModel
 from core.devices.extraction import Extraction, extract_amplifier, learn_guess
+from core.devices.nodal import Surroundings
 from core.devices.topology import read_topology
 from core.devices.transistor import fit_scaled
 from core.spice import sample_designs
-from tests.devices.made_up import BENCH, CIRCUIT, made_up
+from tests.devices.made_up import BENCH, CIRCUIT, half_way, made_up
 
 OPEN = replace(BENCH, open_loop=True)
 
 
 def metrics_of(model: AmplifierModel, designs: pd.DataFrame) -> DomainTable:
     values = torch.tensor(designs.to_numpy(dtype=float))
-    nodes = model.surroundings.states * model.topology.unknowns
-    half = torch.full((len(values), nodes), 0.9, dtype=torch.float64)
     with torch.no_grad():
-        found = model.estimate(values, model.solve_states(values, half, 100)).numpy()
+        volts = model.solve_states(values, half_way(model, values))
+        found = model.estimate(values, volts).numpy()
     metrics = pd.DataFrame(found, columns=list(ESTIMATES))
     valid = ((metrics["dc_gain"] > 3) & (metrics["ugf"] > 1e4)).to_numpy()
     return DomainTable(
@@ -54,7 +54,7 @@ def errors(found: AmplifierModel, truth: AmplifierModel) -> dict[str, float]:
 @pytest.fixture(autouse=True)
 def _fewer_evaluations(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extraction, "_COARSE", ((60, 10.0, 1), (60, 1.0, 1)))
-    monkeypatch.setattr(extraction, "_EVALUATIONS", 30)
+    monkeypatch.setattr(extraction, "_EVALUATIONS", 40)
     monkeypatch.setattr(extraction, "_SUPPLIES", (1.8,))
 
 
@@ -92,11 +92,14 @@ def test_transistors_of_other_folds_know_a_design_less_than_those_of_all():
     noisy = replace(table, metrics=table.metrics * np.exp(0.1 * rng.standard_normal((80, 5))))
     found = extracted(BENCH, noisy)
     assert found.by_fold.shape == (4, 80, len(ESTIMATES))
-    gain, measured = ESTIMATES.index("dc_gain"), noisy.metrics["dc_gain"].to_numpy()
-    own = found.by_fold[np.arange(80) % 4, np.arange(80), gain].numpy()
-    known = found.model(torch.tensor(noisy.designs.to_numpy(dtype=float)))[:, gain].numpy()
-    unseen, seen = (np.abs(np.log(told / measured))[table.valid] for told in (own, known))
-    assert np.median(unseen) > 1.1 * np.median(seen)
+    known = found.model(torch.tensor(noisy.designs.to_numpy(dtype=float))).numpy()
+    rows, ratios = np.flatnonzero(table.valid), []
+    for column in ("slewrate_pos", "dc_gain", "ugf", "cmrr"):
+        measured, k = noisy.metrics[column].to_numpy()[rows], ESTIMATES.index(column)
+        own = found.by_fold.numpy()[rows % 4, rows, k]
+        unseen, seen = (np.abs(np.log(told / measured)) for told in (own, known[rows, k]))
+        ratios.append(unseen.mean() / seen.mean())
+    assert min(ratios) > 1.1
 
 
 def test_a_testbench_is_told_in_a_designer_s_words():
@@ -120,28 +123,15 @@ def test_a_search_stops_when_it_is_told_to():
         )
 
 
-def test_in_the_open_loop_both_inputs_stand_at_the_common_mode():
-    model = made_up(OPEN)
-    designs = torch.tensor(sample_designs(CIRCUIT, 20, seed=3).to_numpy(dtype=float))
-    half = torch.full((20, model.topology.unknowns), 0.9, dtype=torch.float64)
-    inn, out = (model.topology.node(name) for name in ("inn", "out"))
-    apart = model.small_signal(
-        designs, model.solve(designs, half, 100, feedback=False), feedback=False
-    )
-    closed = model.small_signal(designs, model.solve(designs, half, 100))
-    torch.testing.assert_close(apart.voltages[:, inn], torch.full((20,), 1.2, dtype=torch.float64))
-    torch.testing.assert_close(closed.voltages[:, inn], closed.voltages[:, out])
-
-
 def test_a_guess_that_is_far_off_is_no_reason_for_another_estimate():
     model = made_up(OPEN)
     designs = torch.tensor(sample_designs(CIRCUIT, 200, seed=4).to_numpy(dtype=float))
-    half = torch.full((200, 2 * model.topology.unknowns), 0.9, dtype=torch.float64)
+    half = half_way(model, designs)
     spread = 0.01 * torch.randn(half.shape, generator=torch.Generator().manual_seed(0))
     fit_scaled(model.guess, designs.log(), half + spread, lambda: None, 1)
     with torch.no_grad():
         told = model(designs)
-        exact = model.estimate(designs, model.solve_states(designs, half, 100))
+        exact = model.estimate(designs, model.solve_states(designs, half))
     working = (exact[:, ESTIMATES.index("dc_gain")] > 3.0).nonzero()[:, 0]
     assert len(working) > 100
     assert float((told / exact - 1.0).abs()[working].max()) < 2e-3
@@ -150,8 +140,7 @@ def test_a_guess_that_is_far_off_is_no_reason_for_another_estimate():
 def test_designs_without_an_operating_point_do_not_spoil_the_guess_of_others():
     model = made_up(OPEN)
     designs = torch.tensor(sample_designs(CIRCUIT, 60, seed=4).to_numpy(dtype=float))
-    half = torch.full((60, 2 * model.topology.unknowns), 0.9, dtype=torch.float64)
-    volts = model.solve_states(designs, half, 100)
+    volts = model.solve_states(designs, half_way(model, designs))
     volts[7, 0], volts[30] = torch.nan, torch.inf
     learn_guess(model, designs, volts, lambda: None)
     with torch.no_grad():

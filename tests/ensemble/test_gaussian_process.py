@@ -15,6 +15,7 @@ from core.ensemble.gaussian_process import (
     fit_hyperparameters,
     matern,
     mean_from_others,
+    negative_log_posterior,
     side_by_side,
 )
 
@@ -41,6 +42,11 @@ def sklearn_process(j):
     return process.fit(X.numpy(), Y[:, j].numpy())
 
 
+def logs(j):
+    ends = torch.stack([GIVEN.amplitude[j], GIVEN.noise[j], GIVEN.slope[j]])
+    return torch.cat([GIVEN.length[j], ends])
+
+
 @pytest.mark.parametrize("j", [0, 1])
 def test_the_mean_agrees_with_scikit_learn(j):
     mean = GaussianProcess(X, Y, GIVEN).mean(NEW)[:, j]
@@ -63,6 +69,17 @@ def test_the_correlation_at_one_length_scale_is_known():
     root = 5.0**0.5
     expected = (1 + root + 5 / 3) * np.exp(-root)
     assert matern(a, b, torch.zeros(1)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_inputs_far_apart_have_nothing_to_do_with_each_other():
+    far = matern(torch.zeros(1, 1).double(), torch.tensor([[1e8]]).double(), torch.zeros(1))
+    assert 0.0 <= far.item() < 1e-200
+
+
+def test_the_mean_of_many_rows_is_that_of_each_by_itself():
+    process, inputs = GaussianProcess(X, Y, GIVEN), NEW[torch.arange(150) % len(NEW)]
+    alone = torch.cat([process.mean(row) for row in inputs.split(1)])
+    torch.testing.assert_close(process.mean(inputs), alone)
 
 
 def test_the_derivative_of_the_correlation_agrees_with_finite_differences():
@@ -89,6 +106,35 @@ def test_several_kernels_at_once_equal_one_by_one():
     together = matern(X, NEW, lengths)
     for kernel, length in zip(together, lengths, strict=True):
         torch.testing.assert_close(kernel, matern(X, NEW, length))
+
+
+@pytest.mark.parametrize("j", [0, 1])
+def test_the_likelihood_agrees_with_scikit_learn(j):
+    likelihood = sklearn_process(j).log_marginal_likelihood_value_ + 20.0 * np.log(2.0 * np.pi)
+    lengths, noise = (GIVEN.length[j] - np.log(3.0)) / 2.0, (GIVEN.noise[j] + 5.0) / 3.0
+    priors = 0.5 * (lengths.square().sum() + noise.square()).item()
+    value, _ = negative_log_posterior(X, Y[:, j], logs(j))
+    assert 40 * value == pytest.approx(priors - likelihood, rel=1e-6)
+
+
+def test_the_derivatives_of_the_posterior_agree_with_finite_differences():
+    start = logs(1).numpy()
+    _, slopes = negative_log_posterior(X, Y[:, 1], torch.from_numpy(start))
+    for k in range(len(start)):
+        step = np.zeros_like(start)
+        step[k] = 1e-5
+        ends = [
+            negative_log_posterior(X, Y[:, 1], torch.from_numpy(start + way * step))[0]
+            for way in (1, -1)
+        ]
+        assert slopes[k].item() == pytest.approx((ends[0] - ends[1]) / 2e-5, rel=1e-4, abs=1e-8)
+
+
+def test_where_the_covariance_is_singular_no_search_stays():
+    noiseless = torch.cat([logs(0)[:4], torch.tensor([-400.0, 3.0]).double()])
+    value, slopes = negative_log_posterior(1e9 * X[[0, 0, 1]], Y[:3, 0], noiseless)
+    assert value == 1e6
+    assert not bool(slopes.any())
 
 
 def test_leaving_a_fold_out_in_closed_form_equals_refitting_without_it():
