@@ -170,11 +170,12 @@ class CompactTransistor(nn.Module):
         core = (qs - qd) * (qs + qd + 1.0) / slowed
         core_s = (2.0 * (qs - qd) - core * reduction * turned) / slowed
         core_v = 2.0 * qd / _TWO / slowed
-        beyond = vds - _TWO * (qs - qd)
-        bent = 1.0 + c["modulation_end"] * beyond.clamp(min=0.0)
+        # With drain and source exchanged no channel is shortened, or currents would turn round.
+        beyond = (vds - _TWO * (qs - qd)).clamp(min=0.0)
+        bent = 1.0 + c["modulation_end"] * beyond
         softened = 1.0 + c["modulation_overdrive"] * overdrive
         strength = c["modulation"] * channel ** (-1.0 - c["modulation_power"]) / softened
-        steep = strength * torch.where(beyond > 0, bent.square().reciprocal(), 1.0)
+        steep = strength * torch.where(beyond > 0, bent.square().reciprocal(), 0.0)
         longer = 1.0 + strength * beyond / bent
         longer_s = -steep * _TWO * (s - d)
         longer_s = longer_s - (longer - 1.0) * c["modulation_overdrive"] * turned / softened

@@ -116,6 +116,15 @@ def test_a_drain_far_below_the_source_leaves_current_and_slopes_finite():
     assert bool((current <= 0.0).all())
 
 
+def test_current_never_falls_with_the_drain_voltage_below_the_source_either():
+    short = transistor(modulation=math.log(0.5))
+    currents = [
+        short.bias(at(0.3, vds, length=0.5))[0].item() for vds in np.linspace(-1.5, 1.5, 61)
+    ]
+    assert min(np.diff(currents)) >= 0.0
+    assert currents[0] < 0.0 < currents[-1]
+
+
 def test_a_body_voltage_raises_the_threshold():
     made = transistor(**IDEAL, body=math.log(0.5))
     here, apart = (float(made.bias(at(1.0, 2.0, vsb))[0]) for vsb in (0.0, 1.0))

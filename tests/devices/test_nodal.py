@@ -12,6 +12,13 @@ from tests.devices.made_up import BENCH, CIRCUIT, half_way, made_up
 _OPEN = replace(BENCH, open_loop=True)
 
 
+def solved(designs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Node voltages with the loop closed and open, from half the supply."""
+    model = made_up(_OPEN)
+    found = model.solve_states(designs, half_way(model, designs))
+    return found.split(model.topology.unknowns, dim=1)[:2]
+
+
 def sampled(count: int) -> torch.Tensor:
     return torch.tensor(sample_designs(CIRCUIT, count, seed=3).to_numpy(dtype=float))
 
@@ -19,7 +26,7 @@ def sampled(count: int) -> torch.Tensor:
 def test_in_the_open_loop_both_inputs_stand_at_the_common_mode():
     model = made_up(_OPEN)
     designs = sampled(20)
-    closed, apart, _ = model.solve_states(designs, half_way(model, designs)).chunk(3, dim=1)
+    closed, apart = solved(designs)
     inn, out = (model.topology.node(name) for name in ("inn", "out"))
     apart = model.small_signal(designs, apart, feedback=False).voltages
     closed = model.small_signal(designs, closed).voltages
@@ -30,8 +37,7 @@ def test_in_the_open_loop_both_inputs_stand_at_the_common_mode():
 def test_from_half_the_supply_no_current_is_lost_at_any_node_in_the_end():
     model, designs = made_up(_OPEN), sampled(300)
     with torch.no_grad():
-        solved = model.solve_states(designs, half_way(model, designs)).chunk(3, dim=1)
-        for volts, feedback in zip(solved, (True, False), strict=False):
+        for volts, feedback in zip(solved(designs), (True, False), strict=True):
             at = model.small_signal(designs, volts, feedback)
             leaving, _ = model._leaving(designs, model._sizes(designs), at.voltages)
             share = leaving[:, : model.topology.unknowns].abs().amax(1) / at.currents.amax(1)
