@@ -117,9 +117,9 @@ def test_a_drain_far_below_the_source_leaves_current_and_slopes_finite():
 
 
 def test_current_never_falls_with_the_drain_voltage_below_the_source_either():
-    short = transistor(modulation=math.log(0.5))
+    short = transistor(modulation=math.log(0.8))
     currents = [
-        short.bias(at(0.3, vds, length=0.5))[0].item() for vds in np.linspace(-1.5, 1.5, 61)
+        short.bias(at(-0.6, vds, length=0.5))[0].item() for vds in np.linspace(-1.5, 1.5, 61)
     ]
     assert min(np.diff(currents)) >= 0.0
     assert currents[0] < 0.0 < currents[-1]
