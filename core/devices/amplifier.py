@@ -34,7 +34,6 @@ _FEW_STEPS, _SOME_STEPS = 1, 15
 _HIGHEST = 11.0  # log10 Hz, up to where a unity-gain frequency is looked for
 _APPROACHES, _SECANTS = 8, 3
 _TIME_STEPS = 40
-_HALF_WAY = 0.5  # of a step
 _SETTLING = 3.5  # Time constants of the loop that the step response is followed beyond its slewing.
 GUESS_UNITS = (32, 32)  # Hidden units that guess the node voltages.
 _TINY = 1e-30
@@ -64,25 +63,18 @@ class AmplifierModel(NodalEquations):
         self.register_buffer("slowest", torch.tensor(0.0, dtype=torch.float64))
 
     @property
-    def moved(self) -> tuple[float, ...]:
-        """Parts of a step that the output has moved where the input pair is asked what it delivers.
-
-        It can be asked of transistors that are known anywhere. Where its current ends at the output
-        itself it hangs on the output's voltage: a mirror without headroom delivers less and less.
-        """
-        t = self.topology
-        if not self.transistors.anywhere or t.pair_output is None:
-            return ()
-        return (0.0, _HALF_WAY) if t.pair_output == t.node(OUTPUT) else (0.0,)
+    def follows(self) -> bool:
+        """Whether it can tell where nodes go once an input was stepped."""
+        return self.transistors.anywhere and self.topology.pair_output is not None
 
     @property
     def states(self) -> int:
         """In how many states a design's node voltages are solved.
 
-        With the loop closed; open, where the surroundings have it so; and with the input stepped,
-        the output moved by each of the parts ``moved``.
+        With the loop closed; open, where the surroundings have it so; and closed, with the input
+        stepped and the output not yet moved, where that can be told.
         """
-        return 1 + self.surroundings.open_loop + len(self.moved)
+        return 1 + self.surroundings.open_loop + self.follows
 
     def forward(self, designs: Tensor) -> Tensor:
         """Estimate metrics (n x 5, SI units) of designs (n x d, physical, double)."""
@@ -107,7 +99,7 @@ class AmplifierModel(NodalEquations):
         at = self.small_signal(designs, states[0])
         capacitance = self._capacitances(designs, at.probes)
         loop = self._loop(at, capacitance)
-        stepped = states[len(states) - len(self.moved) :]
+        stepped = states[-1] if self.follows else None
         slew = self._slew_rate(designs, at, capacitance, loop["ugf"], stepped)
         if self.surroundings.open_loop:
             # Rejection is measured with the loop closed all the same.
@@ -150,8 +142,8 @@ class AmplifierModel(NodalEquations):
         found = [self.solve(designs, starts[0], steps)]
         if self.surroundings.open_loop:
             found.append(self.solve(designs, starts[1], steps, feedback=False))
-        for moved, own in zip(self.moved, starts[len(found) :], strict=True):
-            found.append(self._followed(designs, found[0], moved, own, steps))
+        if self.follows:
+            found.append(self._followed(designs, found[0], starts[-1], steps))
         return torch.cat(found, dim=1)
 
     def _unity_gain(self, at: SmallSignal, capacitance: Tensor) -> tuple[Tensor, Tensor]:
@@ -188,49 +180,29 @@ class AmplifierModel(NodalEquations):
         here = here - height(here)[0] / slope
         return here, height(here)[1]
 
-    def _drive(
-        self, designs: Tensor, at: SmallSignal, height: Tensor, moved: float, stepped: Tensor
-    ) -> Tensor:
+    def _drive(self, designs: Tensor, at: SmallSignal, height: Tensor, stepped: Tensor) -> Tensor:
         """Voltage (n) that makes a linear input pair deliver what this one does once stepped.
 
-        Where the pair's current ends nothing else has moved yet; the nodes before have followed. A
-        mirror without headroom then delivers less than the tail current.
+        Where the pair's current ends, and at the output, nothing has moved yet; the nodes before
+        have followed. A mirror without headroom then delivers less than the tail current.
 
         Args:
             height: n, V, of the step.
-            moved: how much of it the output has moved already.
             stepped: n x u, V, where the nodes have followed.
         """
         t, free = self.topology, self._followers
-        driven, out, inputs = t.pair_output, t.node(OUTPUT), [t.node(INPUT), t.node(FEEDBACK)]
-        sizes, volts = self._sizes(designs), self._stepped(at.voltages, moved)
+        driven, inputs = t.pair_output, [t.node(INPUT), t.node(FEEDBACK)]
+        sizes, volts = self._sizes(designs), self._stepped(at.voltages)
         volts[:, free] = stepped[:, free]
         leaving, matrix = self._leaving(designs, sizes, volts)
         matrix = matrix.detach()  # As at the operating point: a step that carries the derivative.
         step = limited_step(matrix[:, free][:, :, free], leaving[:, free])
         current = (matrix[:, driven, free] * step).sum(1) - leaving[:, driven]
-        linear, known = at.conductance, [*inputs, driven]
-        inner = solved(linear[:, free][:, :, free], linear[:, free][:, :, known])
-        direct = linear[:, driven, known] - (linear[:, driven, free, None] * inner).sum(1)
-        common, differential = direct[:, :2].sum(1), 0.5 * (direct[:, 1] - direct[:, 0])
-        linearly = 0.5 * (1.0 + moved) * common + (moved * direct[:, 2] if driven == out else 0.0)
-        return (current + linearly * height) / differential
-
-    def _reaches(
-        self,
-        designs: Tensor,
-        at: SmallSignal,
-        height: Tensor,
-        sharpness: Tensor,
-        stepped: Sequence[Tensor],
-    ) -> list[Tensor]:
-        """Voltages (n each) at which the pair saturates, for each of the parts ``moved``."""
-        return [
-            saturation(
-                self._drive(designs, at, height, moved, volts), (1.0 - moved) * height, sharpness
-            )
-            for moved, volts in zip(self.moved, stepped, strict=True)
-        ]
+        linear = at.conductance
+        inner = solved(linear[:, free][:, :, free], linear[:, free][:, :, inputs])
+        direct = linear[:, driven, inputs] - (linear[:, driven, free, None] * inner).sum(1)
+        common, differential = -direct.sum(1), 0.5 * (direct[:, 1] - direct[:, 0])
+        return (current - 0.5 * common * height) / differential
 
     def _slew_rate(
         self,
@@ -238,16 +210,13 @@ class AmplifierModel(NodalEquations):
         at: SmallSignal,
         capacitance: Tensor,
         ugf: Tensor,
-        stepped: Sequence[Tensor],
+        stepped: Tensor | None,
     ) -> Tensor:
         """Steepest secant of the buffer's step response, V/s (n).
 
         The linear network is stepped implicitly. The input pair sees no more than what it can
         deliver, and the transistors at the output deliver what they do far from their operating
         point.
-
-        Args:
-            stepped: n x u each, V, for each of the parts ``moved``.
         """
         t, u = self.topology, self.topology.unknowns
         inp, inn, out = t.node(INPUT), t.node(FEEDBACK), t.node(OUTPUT)
@@ -256,11 +225,10 @@ class AmplifierModel(NodalEquations):
         last = [k for k, d in enumerate(t.transistors) if d.nodes[0] == out and k not in pair]
         gm, half = at.slopes[:, pair, 0].mean(1), at.currents[:, pair].mean(1)
         sharpness = 2.5 + 2.3 * (1.0 - 0.5 * THERMAL * gm / half).clamp(0.0, 1.0)
-        reach, lower = 2.0 * half / gm, None  # V, where the linear pair would run out of current.
-        if stepped:
-            reach, *later = self._reaches(designs, at, height, sharpness, stepped)
-            if later:  # What transistors at the output deliver is the pair's.
-                last, lower = [], later[0] / reach
+        reach = 2.0 * half / gm  # V, where the linear pair would have run out of current.
+        if stepped is not None:
+            reach = saturation(self._drive(designs, at, height, stepped), height, sharpness)
+            last = last if t.pair_output != out else []  # What they deliver is the pair's.
         time_constant = 1.0 / (2.0 * math.pi * ugf)
         h = time_constant * (height / reach + _SETTLING) / _TIME_STEPS
         mass = capacitance[:, :u, :u].clone()
@@ -289,10 +257,8 @@ class AmplifierModel(NodalEquations):
         bend = -1.0 / sharpness
         for _ in range(_TIME_STEPS):
             outputs.append(state[out])
-            error, now = height - state[out], reach
-            if lower is not None:
-                now = reach * lower.pow((state[out] / (_HALF_WAY * height)).clamp(0.0, 1.0))
-            turned = error * (error / now).abs().pow(sharpness).add(1.0).pow(bend)
+            error = height - state[out]
+            turned = error * (error / reach).abs().pow(sharpness).add(1.0).pow(bend)
             delivered = driver.delivers(state, gates)
             told = torch.cat([state, turned[None], delivered[None]])
             state = steady + (onward * told[:, None]).sum(0)

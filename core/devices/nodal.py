@@ -171,17 +171,13 @@ class NodalEquations(nn.Module):
         volts = self._all_nodes(start, feedback)
         return self._settled(designs, volts, nodes, steps, feedback)[:, nodes]
 
-    def _followed(
-        self, designs: Tensor, closed: Tensor, moved: float, start: Tensor, steps: int
-    ) -> Tensor:
-        """Node voltages (n x u, V) where the input was stepped and other nodes have followed.
+    def _followed(self, designs: Tensor, closed: Tensor, start: Tensor, steps: int) -> Tensor:
+        """Node voltages (n x u, V) where the input was stepped and the output has not moved yet.
 
         Args:
-            closed: n x u, V, before the step.
-            moved: how much of the step the output has moved already.
-            start: n x u, V.
+            closed: n x u, V, before the step. start: n x u, V.
         """
-        volts, free = self._stepped(self._all_nodes(closed, feedback=True), moved), self._followers
+        volts, free = self._stepped(self._all_nodes(closed, feedback=True)), self._followers
         volts[:, free] = start[:, free]
         settled = self._settled(designs, volts, free, steps)
         return settled[:, : self.topology.unknowns]
@@ -192,11 +188,10 @@ class NodalEquations(nn.Module):
         t = self.topology
         return [k for k in range(t.unknowns) if k not in (t.pair_output, t.node(OUTPUT))]
 
-    def _stepped(self, volts: Tensor, moved: float) -> Tensor:
-        """Voltages of all nodes (n x N), the input stepped and the output moved by a part of it."""
+    def _stepped(self, volts: Tensor) -> Tensor:
+        """Voltages of all nodes (n x N) with the input stepped and nothing else moved."""
         step = torch.zeros_like(volts)
         step[:, self.topology.node(INPUT)] = 1.0
-        step[:, [self.topology.node(FEEDBACK), self.topology.node(OUTPUT)]] = moved
         return volts + step * self._column(volts, self.surroundings.step)
 
     def _settled(

@@ -22,8 +22,8 @@ def design(**sizes: float) -> torch.Tensor:
 
 
 def solved(model: AmplifierModel, designs: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Node voltages at rest, where the input was stepped, and with the output half way."""
-    return model.solve_states(designs, half_way(model, designs)).chunk(3, dim=1)
+    """Node voltages at rest, and where the input was stepped."""
+    return model.solve_states(designs, half_way(model, designs)).chunk(2, dim=1)
 
 
 def slew_rate(model: AmplifierModel, designs: torch.Tensor) -> torch.Tensor:
@@ -55,27 +55,24 @@ def test_with_headroom_the_tail_current_charges_the_load():
 
 def test_a_mirror_without_headroom_delivers_less_than_the_tail_current():
     model = made_up(BENCH)
-    wide, narrow = (slew_rate(model, design(w2=width, ibias=2e-5)) for width in (20.0, 4.0))
-    assert 0.1 * float(wide) < float(narrow) < 0.4 * float(wide)
+    wide, narrow = (slew_rate(model, design(w2=width, ibias=2e-5)) for width in (20.0, 3.0))
+    assert 0.1 * float(wide) < float(narrow) < 0.3 * float(wide)
 
 
-@pytest.mark.parametrize("moved", [0.0, 0.5])
-def test_no_current_is_lost_at_the_nodes_that_follow_a_step(moved):
+def test_no_current_is_lost_at_the_nodes_that_follow_a_step():
     model = made_up(BENCH)
     designs = torch.tensor(sample_designs(CIRCUIT, 300, seed=6).to_numpy(dtype=float))
     with torch.no_grad():
-        rest, *stepped = solved(model, designs)
-        followed = stepped[model.moved.index(moved)]
+        rest, followed = solved(model, designs)
         at = model.small_signal(designs, rest)
-        volts, free = model._stepped(at.voltages, moved), model._followers
+        volts, free = model._stepped(at.voltages), model._followers
         volts[:, free] = followed[:, free]
         left = model._leaving(designs, model._sizes(designs), volts)[0][:, free]
     assert [model.topology.nodes[node] for node in free] == ["bias", "mirror", "tail"]
     share = left.abs().amax(1) / at.currents.amax(1)
     out, inp = model.topology.node("out"), model.topology.node("inp")
-    height = torch.full_like(share, BENCH.step)
-    torch.testing.assert_close(followed[:, out] - rest[:, out], moved * height)
-    torch.testing.assert_close(volts[:, inp] - at.voltages[:, inp], height)
+    torch.testing.assert_close(followed[:, out], rest[:, out], rtol=0.0, atol=0.0)
+    torch.testing.assert_close(volts[:, inp] - at.voltages[:, inp], torch.full_like(share, 0.3))
     # A linear step makes good what the last one has missed. Where a bias node is stuck at the
     # supply the circuit is dead anyway.
     alive = followed[:, free[0]] < BENCH.supply
@@ -83,23 +80,9 @@ def test_no_current_is_lost_at_the_nodes_that_follow_a_step(moved):
     assert float(share[alive].max()) < 2e-3
 
 
-def test_a_mirror_delivers_less_and_less_as_the_output_rises():
-    model = made_up(BENCH)
-    designs = torch.cat([design(w2=width, ibias=2e-5) for width in (20.0, 4.0)])
-    height = torch.full((2,), BENCH.step, dtype=torch.float64)
-    with torch.no_grad():
-        rest, *stepped = solved(model, designs)
-        at = model.small_signal(designs, rest)
-        wide, narrow = torch.stack(
-            model._reaches(designs, at, height, torch.full_like(height, 2.7), stepped)
-        ).T
-    assert float(wide[1] / wide[0]) > 0.8
-    assert float(narrow[1] / narrow[0]) < 0.6
-
-
 def test_its_derivatives_by_the_sizes_are_those_of_small_steps():
     model = made_up(BENCH)
-    logs = design(w2=5.0, ibias=2e-5).log().requires_grad_(True)
+    logs = design(w2=3.0, ibias=2e-5).log().requires_grad_(True)
     (exact,) = torch.autograd.grad(slew_rate(model, logs.exp()).log().sum(), logs)
     for column in range(7):
         step = torch.zeros_like(logs)
