@@ -112,7 +112,6 @@ class CompactTransistor(nn.Module):
         constants: P x c as ``CONSTANTS`` names them (logs where logarithmic), or P x n x c where
             each row has its own, as derivatives by them are taken.
         anywhere: whether they mean something at any bias.
-        shared: whether they are those of all rows.
     """
 
     constants: Tensor
@@ -126,10 +125,6 @@ class CompactTransistor(nn.Module):
         super().__init__()
         expected = torch.tensor([c.expected for c in CONSTANTS], dtype=torch.float64)
         self.register_buffer("constants", expected.expand(polarities, -1).clone())
-
-    @property
-    def shared(self) -> bool:
-        return self.constants.dim() == 2
 
     def _held(self) -> Tensor:
         """Constants P x (n or 1) x c."""
@@ -228,8 +223,9 @@ class CompactTransistor(nn.Module):
         square = held.new_zeros(*held.shape[:-1], _AXES, _AXES)
         square[..., _FIRST, _SECOND] = held
         square = 0.5 * (square + square.mT)
-        # Where they are shared, one product of matrices in place of one for each row.
-        pull = axes @ square[:, 0] if self.shared else (axes[..., None, :] @ square)[..., 0, :]
+        # Where all rows have the same, one product of matrices in place of one for each row.
+        common = square.shape[1] == 1
+        pull = axes @ square[:, 0] if common else (axes[..., None, :] @ square)[..., 0, :]
         along = 2.0 * pull
         by_inversion = turned * _HALF_INVERTED / inverted.square()
         by_drain = _HALF_DRAINED / drained.square()

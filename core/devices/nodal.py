@@ -369,9 +369,9 @@ def solved(matrix: Tensor, right: Tensor) -> Tensor:
     return result
 
 
-def limited_step(matrix: Tensor, residual: Tensor, longest: float = _LARGEST_STEP) -> Tensor:
+def limited_step(matrix: Tensor, residual: Tensor) -> Tensor:
     """Newton's step (n x u, V), no longer than voltages can be trusted to be linear."""
-    return solved(matrix, residual).clamp(-longest, longest)
+    return solved(matrix, residual).clamp(-_LARGEST_STEP, _LARGEST_STEP)
 
 
 def _connect(matrix: Tensor, first: int, second: int) -> None:

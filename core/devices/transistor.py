@@ -212,10 +212,9 @@ class TransistorModel(nn.Module):
 
     Attributes:
         anywhere: whether it means something at any bias, or only near those it was shown.
-        shared: whether all rows are asked of the same transistors.
     """
 
-    anywhere, shared = False, True
+    anywhere = False
 
     def __init__(self, polarities: int | None = None) -> None:
         super().__init__()

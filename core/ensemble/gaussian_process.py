@@ -23,6 +23,7 @@ from torch.nn import functional
 _ITERATIONS = 80
 _REFINEMENTS = 15  # iterations from hyper-parameters that are nearly right
 JITTER = 1e-10
+_NOWHERE = 1e6  # what a posterior counts for where it cannot be told
 _SLOPE_FACTOR = -1.0 / 6.0  # The derivative of the correlation by r^2 is -(1 + r) exp(-r) / 6.
 _BLOCK = 64  # Rows at a time: their kernels stay in the processor's cache.
 # Squared distances: the root of 0 has no derivative, and exponentials that all but vanish take
@@ -225,7 +226,7 @@ def negative_log_posterior(inputs: Tensor, y: Tensor, logs: Tensor) -> tuple[flo
         inputs: n x q. y: n. logs: q + 3, as ``_split`` takes them.
 
     Returns:
-        The value and q + 3 derivatives; a large value without any where the matrix is singular.
+        The value and q + 3 derivatives; a large value without any where it cannot be told.
     """
     n, h = len(y), _split(logs[None], inputs.shape[1])
     amplitude, noise, slope = (torch.exp(2.0 * log[0]) for log in (h.amplitude, h.noise, h.slope))
@@ -235,12 +236,14 @@ def negative_log_posterior(inputs: Tensor, y: Tensor, logs: Tensor) -> tuple[flo
     covariance.diagonal().add_(noise + JITTER)
     factor, failed = torch.linalg.cholesky_ex(covariance)
     if bool(failed):
-        return 1e6, torch.zeros_like(logs)
+        return _NOWHERE, torch.zeros_like(logs)
     inverse = torch.cholesky_inverse(factor)
     alpha = inverse @ y
     away = (h.length[0] - math.log(_START_LENGTH)) / _PRIOR_LENGTH_SPREAD
     noisy = (h.noise[0] - _PRIOR_LOG_NOISE) / _PRIOR_NOISE_SPREAD
     value = 0.5 * (y @ alpha + away.square().sum() + noisy.square()) + factor.diagonal().log().sum()
+    if not torch.isfinite(value):
+        return _NOWHERE, torch.zeros_like(logs)
     weights = torch.addr(inverse, alpha, alpha, alpha=-1.0)
     pull = (weights * steepness).mul_(_SLOPE_FACTOR * amplitude)
     by_length = 2.0 * (u * (pull @ u) - u.square() * pull.sum(1, keepdim=True)).sum(0)
