@@ -180,7 +180,7 @@ def _held_out(processes: dict[str, FittedProcess], variance: Tensor) -> dict[str
     if PROCESS in processes:
         one = processes[PROCESS]
         aided = one.member.has_estimator
-        held[PROCESS] = HeldOut(one.held_out, variance, one.doubt, estimated=aided, wild=one.wild)
+        held[PROCESS] = HeldOut(one.held_out, variance, one.doubt, estimated=aided)
     return held
 
 
@@ -247,7 +247,7 @@ def _with_transistors(
         own = hold_out(aided, fold, between)
         seen = amplifier.learned_from[complete]
         error = as_if_unseen(plain.y - own.held_out, seen)
-        fitted = {PROCESS: replace(own, held_out=(plain.y - error).float(), wild=True)}
+        fitted = {PROCESS: replace(own, held_out=(plain.y - error).float())}
         ratio = error_ratio(as_if_unseen(aided.errors, seen), plain.errors)
     else:
         estimates = estimator.standardised(amplifier.by_fold[:, complete])

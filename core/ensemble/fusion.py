@@ -110,9 +110,11 @@ def trust_in_process(doubt: Tensor, reach: Tensor) -> Tensor:
 def within_range(mean: Tensor, mu: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """A fused mean (n x m) within the range of what was measured, low to high (m each).
 
-    One member alone does not leave it; where all do (mu, k x n x m) the range is too narrow, as
-    that of few rows is, and gives way as far as the least of them goes.
+    One member alone does not leave it; where all of several do (mu, k x n x m) the range is too
+    narrow, as that of few rows is, and gives way as far as the least of them goes.
     """
+    if len(mu) == 1:
+        return mean.clamp(low, high)
     return mean.clamp(torch.minimum(low, mu.amax(0)), torch.maximum(high, mu.amin(0)))
 
 

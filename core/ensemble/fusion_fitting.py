@@ -15,7 +15,7 @@ _STEPS = 10  # Metric-level weights are multiples of 1 / _STEPS.
 _FLOOR = 1e-8  # Squared errors below it count as exact, in standardised space.
 _REACHES = (3.0, 7.0, 15.0)  # Standard deviations over the usual one where a process loses its say.
 _FAR = 4.0  # Standard deviations of a network that an estimate's process may well be away.
-_WORTH = 0.02  # A member stays if it takes 2 % off the balanced square error.
+_WORTH = 0.05  # A member stays if it takes 5 % off the balanced square error.
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,6 @@ class HeldOut:
     Attributes:
         doubt: of a Gaussian process: how little it knows there.
         estimated: whether it learns from estimates, which may break down.
-        wild: whether they are of networks, which may do so anywhere.
         unaided: whether it is of a Gaussian process beside one that learns from estimates.
         sigma_ratio: m, sigma of new designs over that of these rows; None: it does not change.
     """
@@ -34,7 +33,6 @@ class HeldOut:
     variance: Tensor
     doubt: Tensor | None = None
     estimated: bool = False
-    wild: bool = False
     unaided: bool = False
     sigma_ratio: Tensor | None = None
 
@@ -59,34 +57,20 @@ def fit_fusion(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> Fusion
     """Fit temperatures, metric-level weights and the reach of a process on held-out predictions.
 
     Tries weights by the members' mean square error and every point of a grid on the simplex, and
-    keeps those of the smallest balanced error. Whether a process that learns from estimates must
-    not be far from a network is one question for all outputs: where nodal equations break down all
-    of them suffer, and a single output has too few such rows to tell. Wild ones must not anyway.
-    Nobody is outvoted meanwhile: that is for new designs where a member breaks down, which held-out
-    rows are too few to speak of.
+    keeps those of the smallest balanced error. A process that learns from estimates must not be far
+    from a network: where nodal equations break down they do so by decades, and held-out rows are
+    too few to speak of that. Nobody is outvoted meanwhile, for the same reason.
 
     Args:
         y: n x m; weight: n x m of 0 and 1.
         members: a Gaussian process comes last.
     """
-    wild = any(held.wild for held in members.values())
-    estimated = any(held.estimated for held in members.values())
-    guards = [True] if wild else [False, True] if estimated else [False]
-    found = [_fit(y, members, weight, guarded) for guarded in guards]
-    return min(found, key=lambda pair: pair[1])[0]
-
-
-def _fit(
-    y: Tensor, members: dict[str, HeldOut], weight: Tensor, guarded: bool
-) -> tuple[Fusion, float]:
-    """A fusion with or without the guard against wild estimates, and its balanced error."""
     mu, variance, doubt = stacked(members)
     held = list(members.values())
     first = temperature_squared(y, mu[0], variance[0], weight)
-    counts = [weight * _trusted(h.doubt, weight) for h in held]
-    if guarded:
-        near = [_near(h, mu[0], first * variance[0]) for h in held]
-        counts = [part * own for part, own in zip(counts, near, strict=True)]
+    counts = [
+        weight * _trusted(h.doubt, weight) * _near(h, mu[0], first * variance[0]) for h in held
+    ]
     squared = torch.stack(
         [
             temperature_squared(y, h.mu, h.variance, part)
@@ -94,7 +78,7 @@ def _fit(
         ]
     )
     mse = (weight * (y - mu).square()).sum(1) / weight.sum(0).clamp(min=1)
-    far = torch.full_like(y[0], _FAR) if guarded else None
+    far = torch.full_like(y[0], _FAR) if any(h.estimated for h in held) else None
     unaided = next((place for place, h in enumerate(held) if h.unaided), None)
     start = Fusion(metric_weights(mse), squared, torch.ones_like(y[0]), far, unaided)
     weights = [start.weights, *(w.to(mu)[:, None].expand_as(squared) for w in _grid(len(mu)))]
@@ -108,12 +92,11 @@ def _fit(
         ]
     )
     best = [candidates[int(i)] for i in errors.argmin(0)]
-    fusion = replace(
+    return replace(
         start,
         weights=torch.stack([c.weights[:, j] for j, c in enumerate(best)], dim=1),
         reach=torch.stack([c.reach[j] for j, c in enumerate(best)]),
     )
-    return fusion, float(errors.amin(0).mean())
 
 
 def _grid(k: int) -> list[Tensor]:
@@ -157,16 +140,12 @@ def stacked(members: dict[str, HeldOut]) -> tuple[Tensor, Tensor, Tensor | None]
 def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> dict[str, HeldOut]:
     """Drop members, last in line first, that the others do as well without.
 
-    Every member costs time in each prediction. The first always stays. A process without estimates
-    comes last and stays unless it does harm: it is there for designs where nodal equations break
-    down, and held-out rows hold one or two of these, if any.
+    Every member costs time in each prediction. The first always stays.
     """
     kept = dict(members)
-    backwards = list(members)[:0:-1]
-    for name in sorted(backwards, key=lambda name: members[name].unaided):
-        worth = -_WORTH if members[name].unaided else _WORTH
+    for name in list(members)[:0:-1]:
         fewer = {other: held for other, held in kept.items() if other != name}
-        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + worth:
+        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
             kept = fewer
     return kept
 

@@ -164,14 +164,12 @@ class FittedProcess:
         doubt: n x m, the variance of each fold's rows by the telling rows of the other folds.
         learning: how much smaller errors become when a model learns from all rows in place of
             those outside a fold.
-        wild: whether its estimates come of networks, which may say anything of new designs.
     """
 
     member: ProcessMember
     held_out: Tensor
     doubt: Tensor
     learning: float
-    wild: bool = False
 
 
 def _first_network(baseline: MLP) -> MLP:

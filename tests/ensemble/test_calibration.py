@@ -18,6 +18,7 @@ from core.ensemble.fusion_fitting import (
     cross_fitted_mean,
     fit_fusion,
     needed_members,
+    stacked,
 )
 
 
@@ -163,37 +164,34 @@ def test_the_first_member_stands_in_for_a_process_that_is_not_believed():
     torch.testing.assert_close(plain, torch.tensor([[2.0], [2.0]]))
 
 
-def broken_down(y: torch.Tensor, where: torch.Tensor, **kind: bool) -> dict[str, HeldOut]:
+def broken_down(y: torch.Tensor, where: torch.Tensor) -> dict[str, HeldOut]:
     """Networks, and a process of estimates that errs wildly somewhere and does not know it."""
     networks = HeldOut(y + 0.1 * torch.randn_like(y), torch.full_like(y, 0.01))
     error = torch.where(where, 5.0, 0.01) * torch.randn_like(y)
-    process = HeldOut(y + error, torch.full_like(y, 0.01), torch.full_like(y, 1e-4), **kind)
+    doubt = torch.full_like(y, 1e-4)
+    process = HeldOut(y + error, torch.full_like(y, 0.01), doubt, estimated=True)
     return {"align": networks, "process": process}
 
 
-def test_a_process_of_estimates_that_break_down_must_stay_near_a_network():
+def test_a_process_of_estimates_must_stay_near_a_network_even_where_nothing_broke_down():
+    torch.manual_seed(0)
+    y = torch.randn(2000, 1)
+    fusion = fit_fusion(y, broken_down(y, torch.zeros_like(y).bool()), torch.ones_like(y))
+    assert fusion.weights[-1] > 0.5
+    mu = torch.tensor([[[0.1], [0.1]], [[0.0], [5.0]]])
+    mean, _ = fusion.combine(mu, torch.full_like(mu, 0.01), torch.full((2, 1), 1e-4))
+    assert mean.squeeze(1).tolist() == pytest.approx([0.0, 0.1], abs=0.05)
+
+
+def test_rows_where_estimates_break_down_do_not_widen_the_process():
     torch.manual_seed(0)
     y = torch.randn(2000, 1)
     lost = torch.arange(2000).unsqueeze(1) % 50 == 0
-    fusion = fit_fusion(y, broken_down(y, lost, estimated=True), torch.ones_like(y))
-    assert fusion.far is not None
-
-
-def test_a_process_of_sound_estimates_may_stray_from_a_network_that_errs():
-    torch.manual_seed(0)
-    y = torch.randn(2000, 1)
-    lost = torch.arange(2000).unsqueeze(1) % 50 == 0
-    members = broken_down(y, torch.zeros_like(lost), estimated=True)
-    astray = torch.where(lost, 5.0 * torch.randn_like(y), 0.0)
-    members["align"] = HeldOut(members["align"].mu + astray, torch.full_like(y, 0.01))
-    assert fit_fusion(y, members, torch.ones_like(y)).far is None
-
-
-def test_estimates_of_networks_are_guarded_even_where_nothing_broke_down():
-    torch.manual_seed(0)
-    y = torch.randn(500, 1)
-    members = broken_down(y, torch.zeros_like(y).bool(), estimated=True, wild=True)
-    assert fit_fusion(y, members, torch.ones_like(y)).far is not None
+    members = broken_down(y, lost)
+    fusion = fit_fusion(y, members, torch.ones_like(y))
+    assert 0.01 < fusion.temperature_squared[-1].item() < 0.05  # Of all rows it would be 50.
+    mean, _ = fusion.combine(*stacked(members))
+    assert (y - mean)[lost].abs().max().item() < 1.0
 
 
 def test_the_middle_of_three_stands_in_where_a_process_beside_may_judge():
@@ -228,12 +226,14 @@ def test_a_member_that_two_others_contradict_hardly_counts():
     assert alone.item() == pytest.approx(21.06, abs=0.01)  # Without three there is no middle.
 
 
-def test_the_measured_range_gives_way_only_as_far_as_every_member_goes():
+def test_the_measured_range_gives_way_only_as_far_as_every_one_of_several_members_goes():
     low, high = torch.tensor([-1.0]), torch.tensor([1.0])
     mu = torch.tensor([[[0.5], [3.0], [-2.0]], [[2.0], [2.0], [-4.0]]])
     mean = torch.tensor([[1.4], [2.6], [-3.5]])
     told = within_range(mean, mu, low, high)
     assert told.squeeze(1).tolist() == [1.0, 2.0, -2.0]
+    alone = within_range(mu[1], mu[1:], low, high)
+    assert alone.squeeze(1).tolist() == [1.0, 1.0, -1.0]
 
 
 @pytest.mark.parametrize(("error", "stays"), [(0.02, True), (3.0, False)])
@@ -241,7 +241,7 @@ def test_a_process_beside_stays_where_it_judges_well(error, stays):
     torch.manual_seed(0)
     y = torch.randn(2000, 1)
     lost = torch.arange(2000).unsqueeze(1) % 50 == 0
-    networks, process = broken_down(y, lost, estimated=True).values()
+    networks, process = broken_down(y, lost).values()
     told = y + error * torch.randn_like(y)
     unaided = HeldOut(told, torch.full_like(y, 0.01), unaided=True)
     tried = {"align": networks, "unaided": unaided, "process": process}
@@ -293,20 +293,6 @@ def test_members_that_add_nothing_are_dropped_but_never_the_first():
     kept = needed_members(y, {"good": good, "twin": twin, "bad": bad}, torch.ones_like(y))
     assert list(kept) == ["good", "twin"]
     assert list(needed_members(y, {"bad": bad}, torch.ones_like(y))) == ["bad"]
-
-
-def test_a_process_without_estimates_stays_though_it_adds_nothing():
-    torch.manual_seed(0)
-    y = torch.randn(600, 1)
-    members = members_of(y, (0.3, 0.9, 0.1))
-    names = ("network", "unaided", "aided")
-    held = dict(zip(names, members.values(), strict=True))
-    held["unaided"] = replace(held["unaided"], unaided=True)
-    held["aided"] = replace(held["aided"], doubt=torch.ones_like(y), estimated=True)
-    weight = torch.ones_like(y)
-    assert list(needed_members(y, held, weight)) == ["network", "unaided", "aided"]
-    held["unaided"] = replace(held["unaided"], unaided=False)
-    assert list(needed_members(y, held, weight)) == ["network", "aided"]
 
 
 def test_intervals_shrink_by_what_every_row_teaches():
