@@ -40,7 +40,8 @@ _COARSE, _NEAR = ((100, 10.0, 2), (200, 3.0, 2), (200, 1.0, 2)), 1.0
 _HOPELESS = 3.0  # times the least cost: nothing that goes on from there will be the best
 _SUPPLIES = (1.8, 3.3, 5.0)  # V, where the search for an unknown supply begins
 _COARSE_EVALUATIONS, _EVALUATIONS = 25, 80
-_FOLD_EVALUATIONS = 20  # Constants of most designs are close to those of all.
+# Constants of most designs are close to those of all; of a few designs they are not, and cost less.
+_FOLD_EVALUATIONS, _FOLD_DESIGNS = 20, 12_000  # in the search of a fold: at least, and all together
 _NO_SIGNAL = 100.0  # small errors, of what could not be told
 _GUESSED = 4  # shuffled designs that the guess is learned from, for each design
 # Of an unknown testbench: ln of the supply (V), the common mode's share of it (logit), ln of the
@@ -105,10 +106,11 @@ def extract_amplifier(
     search = min(found, key=lambda search: search.cost).on(table)
     for supply in (False, True):
         search.go_on(_NEAR, _EVALUATIONS, form=True, supply=supply)
-    by_fold = []
+    by_fold, evaluations = [], _FOLD_DESIGNS // len(table)
+    evaluations = min(max(evaluations, _FOLD_EVALUATIONS), _EVALUATIONS)
     for number in range(int(fold.max()) + 1):
         others = search.on(table.rows(np.flatnonzero(fold != number)))
-        others.go_on(_NEAR, _FOLD_EVALUATIONS, form=True)
+        others.go_on(_NEAR, evaluations, form=True)
         by_fold.append(others.on(table).estimates())
     return Extraction(search.finished(seed), torch.stack(by_fold))
 
