@@ -15,6 +15,7 @@ from torch import Tensor
 
 _STEEPNESS = 4.0
 _NO_DOUBT = 1e-12  # keeps the logarithm and its gradient finite
+UNHEARD = 1e6  # doubt of a process that shall have no say
 _OUTVOTED = 3.0  # Standard deviations away from the middle of three at which half a say is lost.
 
 
@@ -130,7 +131,8 @@ class Fusion:
             loses half its say too; None: it never does.
         unaided: position of a Gaussian process that asks no nodal equations. Where the last one is
             not believed, whoever is in the middle of it, that one and the first stands in, and who
-            is far from that one loses its say; None: the first stands in, and nobody loses it.
+            is far from that one loses its say. None, or where the last one shall not be heard: the
+            first stands in, and nobody loses it.
     """
 
     weights: Tensor
@@ -160,7 +162,10 @@ class Fusion:
         if self.unaided is None:
             return fuse(mu, calibrated, self.weights, trust)
         middle = middle_of_three(mu, 0, self.unaided)
-        kept = conformity(mu, calibrated, middle) if outvoting else None
+        kept = conformity(mu, calibrated, middle) if outvoting else torch.ones_like(mu)
+        if doubt is not None:  # Of two there is no middle.
+            unheard = doubt >= UNHEARD
+            middle, kept = middle.masked_fill(unheard, 0), kept.masked_fill(unheard, 1.0)
         return fuse(mu, calibrated, self.weights, trust, middle, kept)
 
     def _calibrated(self, variance: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from core.ensemble.calibration import typical_and_large
+from core.ensemble.fusion import UNHEARD
 from core.ensemble.gaussian_process import (
     GaussianProcess,
     Hyperparameters,
@@ -22,7 +23,6 @@ from core.models import MLP
 
 _BLOCK = 128  # Rows at a time: their kernels stay in the processor's cache, four times as fast.
 _FAR = 8.0  # Standard deviations of A at which extrapolations are cut.
-_UNHEARD = 1e6  # variance of a process that shall have no say
 # Typical errors of an estimate beyond which its error is cut before a process learns it: a few
 # designs where the estimate breaks down would else set the noise for all.
 _WILD = 4.5
@@ -111,7 +111,7 @@ class ProcessMember(nn.Module):
         if self._estimator is None:
             return doubt
         cut = (raw[:, -len(self.rests) :].abs() >= _FAR).any(dim=1, keepdim=True)
-        return doubt.masked_fill(cut, _UNHEARD)
+        return doubt.masked_fill(cut, UNHEARD)
 
     def process_inputs(self, x: Tensor) -> Tensor:
         """The same, standardised on B's training rows."""

@@ -11,7 +11,7 @@ import torch
 from core.ensemble import conformal_half_width, fuse, metric_weights, temperature_squared
 from core.ensemble.calibration import typical_and_large
 from core.ensemble.fitting import calibrate
-from core.ensemble.fusion import Fusion, conformity, trust_in_process, within_range
+from core.ensemble.fusion import UNHEARD, Fusion, conformity, trust_in_process, within_range
 from core.ensemble.fusion_fitting import (
     HeldOut,
     balanced_error,
@@ -198,11 +198,21 @@ def test_the_middle_of_three_stands_in_where_a_process_beside_may_judge():
     mu = torch.tensor([[[1.0]], [[7.0]], [[2.0]], [[5.0]]])
     weights, one = torch.tensor([[0.0], [0.0], [0.0], [1.0]]), torch.ones(4, 1)
     fusion = Fusion(weights, one, torch.ones(1), unaided=2)
-    doubted = torch.full((1, 1), 1e9)
+    doubted = torch.full((1, 1), 1e5)
     mean, _ = fusion.combine(mu, torch.ones_like(mu), doubted)
     assert mean.item() == pytest.approx(2.0)  # Of 1, 2 and 5; the second has no part in it.
     believed, _ = fusion.combine(mu, torch.ones_like(mu), torch.full((1, 1), 1e-9))
     assert believed.item() == pytest.approx(5.0)
+
+
+def test_who_shall_not_be_heard_has_no_vote_either():
+    mu = torch.tensor([[[1.0]], [[9.0]], [[2.0]]])
+    weights, one = torch.tensor([[0.4], [0.2], [0.4]]), torch.ones(3, 1)
+    fusion, sure = Fusion(weights, one, torch.ones(1), unaided=1), torch.full_like(mu, 0.01)
+    mean, _ = fusion.combine(mu, sure, torch.full((1, 1), UNHEARD))
+    assert mean.item() == pytest.approx(0.8 * 1.0 + 0.2 * 9.0)  # The first stands in.
+    doubted, _ = fusion.combine(mu, sure, torch.full((1, 1), 0.1 * UNHEARD))
+    assert doubted.item() == pytest.approx(2.0, abs=0.6)  # It is in the middle all the same.
 
 
 def test_half_a_say_is_lost_three_standard_deviations_from_the_middle():
