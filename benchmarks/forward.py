@@ -10,9 +10,9 @@ process with the prediction of the run's A-model among its inputs, "without oper
 networks of the same run with an ensemble whose transistors are extracted from metrics. That
 extraction was developed with the foreign splits 3 to 5 in view, and how far a process may doubt
 before others take over, and who (``core.ensemble.fusion_fitting``), with splits 3 to 7 and 10; who
-is outvoted and where the measured range gives way (``core.ensemble.fusion``) with these, split 11
-and the few rows of splits 3 to 5. What an input pair delivers once stepped was added with splits 3
-to 5, 7 and 11 in view.
+stays, who is outvoted and where the measured range gives way (``core.ensemble.fusion``) with these,
+split 11 and the few rows of splits 3 to 5. What an input pair delivers once stepped was added with
+splits 3 to 5, 7 and 11 in view. Split 20 was run once, when all that stood.
 
     python -m benchmarks.forward --foreign FOLDER             runs what is missing
     python -m benchmarks.forward --foreign FOLDER --rows 25,50,100,200,400,800 --seeds 3,4,5
