@@ -106,8 +106,8 @@ def extract_amplifier(
     search = min(found, key=lambda search: search.cost).on(table)
     for supply in (False, True):
         search.go_on(_NEAR, _EVALUATIONS, form=True, supply=supply)
-    by_fold, evaluations = [], _FOLD_DESIGNS // len(table)
-    evaluations = min(max(evaluations, _FOLD_EVALUATIONS), _EVALUATIONS)
+    evaluations = min(max(_FOLD_DESIGNS // len(table), _FOLD_EVALUATIONS), _EVALUATIONS)
+    by_fold = []
     for number in range(int(fold.max()) + 1):
         others = search.on(table.rows(np.flatnonzero(fold != number)))
         others.go_on(_NEAR, evaluations, form=True)

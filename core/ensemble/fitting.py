@@ -204,7 +204,7 @@ def _fit_processes(work: Workspace) -> dict[str, FittedProcess]:
     """Fit the Gaussian process and predict every row of B's training; none where it cannot be.
 
     Where it asks nodal equations of extracted transistors, another that asks none comes with it.
-    Beside learned transistors, which a network guards in any case, that one had nothing to add.
+    Beside learned transistors that one had nothing to add.
     """
     settings, circuit_id = work.config.ensemble, work.dataset.circuit.id
     if not settings.gaussian_process or not has_network(work.folder, circuit_id, "baseline"):

@@ -162,10 +162,11 @@ class Fusion:
         if self.unaided is None:
             return fuse(mu, calibrated, self.weights, trust)
         middle = middle_of_three(mu, 0, self.unaided)
-        kept = conformity(mu, calibrated, middle) if outvoting else torch.ones_like(mu)
+        kept = conformity(mu, calibrated, middle) if outvoting else None
         if doubt is not None:  # Of two there is no middle.
             unheard = doubt >= UNHEARD
-            middle, kept = middle.masked_fill(unheard, 0), kept.masked_fill(unheard, 1.0)
+            middle = middle.masked_fill(unheard, 0)
+            kept = None if kept is None else kept.masked_fill(unheard, 1.0)
         return fuse(mu, calibrated, self.weights, trust, middle, kept)
 
     def _calibrated(self, variance: Tensor) -> Tensor:

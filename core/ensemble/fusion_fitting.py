@@ -142,11 +142,12 @@ def needed_members(y: Tensor, members: dict[str, HeldOut], weight: Tensor) -> di
 
     Every member costs time in each prediction. The first always stays.
     """
-    kept = dict(members)
+    kept, error = dict(members), _fused_error(y, members, weight)
     for name in list(members)[:0:-1]:
         fewer = {other: held for other, held in kept.items() if other != name}
-        if _fused_error(y, fewer, weight) < _fused_error(y, kept, weight) + _WORTH:
-            kept = fewer
+        without = _fused_error(y, fewer, weight)
+        if without < error + _WORTH:
+            kept, error = fewer, without
     return kept
 
 
