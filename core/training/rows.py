@@ -9,6 +9,8 @@ import torch
 from sklearn.model_selection import KFold
 from torch import Tensor
 
+_STOPPING_SHARE = 0.1
+
 
 @dataclass(frozen=True)
 class MemberRows:
@@ -76,17 +78,20 @@ def held_out_rows(n: int, members: int, share: float, seed: int) -> MemberRows:
     )
 
 
-def stopping_rows(rows: MemberRows, share: float, seed: int) -> MemberRows:
-    """Move a random share of each network's training rows to its held rows, to stop early on.
+def fitted_rows(rows: MemberRows, patience: int, seed: int) -> MemberRows:
+    """The rows as they are, or, where networks stop early, with a share held out to stop on.
 
-    The rows held out so far are dropped: what calibrates must not stop as well.
+    With patience a random share of each network's training rows becomes its held rows. Those held
+    out so far are dropped: what calibrates must not stop as well.
     """
+    if not patience:
+        return rows
     generator = np.random.default_rng(seed)
     train, held = [], []
     for member in range(rows.members):
         mine = torch.unique(rows.train[member])
         order = torch.from_numpy(generator.permutation(len(mine)))
-        count = max(1, round(share * len(mine)))
+        count = max(1, round(_STOPPING_SHARE * len(mine)))
         held.append(mine[order[:count]])
         train.append(mine[order[count:]])
     return MemberRows(pad(train), pad(held), rows.origin, rows.fold)

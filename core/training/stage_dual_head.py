@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.models import MLP, DualHeadMLP, carry_over_backbone
 from core.models.combine import combine_members
 from core.models.stored import build
 from core.training.loop import Losses, Task, seeded
-from core.training.rows import MemberRows, cross_fitted_rows
+from core.training.rows import MemberRows, cross_fitted_rows, fitted_rows
 from core.training.workspace import Workspace
 
 
@@ -25,20 +26,18 @@ def train_dual_head(work: Workspace) -> None:
     members = min(settings.members, giver.architecture.members or 1)
     rows = cross_fitted_rows(work.fold, members)
     model = _make(work, giver, rows)
+    fitted = fitted_rows(rows, settings.patience, work.seed("stopping"))
+    # The pull of all phases is towards A's weights: what an earlier phase made of them is B's.
+    anchors = {name: value.detach().clone() for name, value in model.named_parameters()}
+    anchors.pop("head_b.bias")
     phases = _phases(model, settings.lr, settings.lr_head, settings.lr_unfrozen)
     for number, (part, groups) in enumerate(phases):
         free = {id(p) for group in groups for p in group["params"]}
         for parameter in model.parameters():
             parameter.requires_grad_(id(parameter) in free)
-        objective = _objective(work, model, with_l2sp=number > 0)
-        task = Task(
-            "dual_head",
-            model,
-            rows.train,
-            objective,
-            _watch(objective, rows, bool(settings.patience)),
-            groups,
-        )
+        objective = _Objective(work, model, anchors if number > 0 else None)
+        watch = _watch(objective, fitted, stopping=bool(settings.patience))
+        task = Task("dual_head", model, fitted.train, objective, watch, groups)
         last = number == len(phases) - 1
         save = (lambda: _save(work, model, rows, members)) if last else (lambda: None)
         work.fit(task, settings, save, part)
@@ -69,39 +68,32 @@ def _phases(
 
 
 class _Objective:
-    def __init__(self, work: Workspace, model: DualHeadMLP, with_l2sp: bool) -> None:
-        self.model, self.pairs = model, work.target
-        self.settings, self.with_l2sp = work.config.dual_head, with_l2sp
-        # The pull is towards A's weights: those of the head, and of the layers once freed.
-        self.anchors = {
-            name: value.detach().clone()
-            for name, value in self._free()
-            if not name.endswith("head_b.bias")
-        }
+    """Huber loss on B and, where there are anchors, the L2-SP pull towards them, per network."""
 
-    def _free(self) -> list[tuple[str, Tensor]]:
-        return [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+    def __init__(
+        self, work: Workspace, model: DualHeadMLP, anchors: Mapping[str, Tensor] | None
+    ) -> None:
+        self.model, self.pairs, self.anchors = model, work.target, anchors
+        self.settings = work.config.dual_head
 
     def __call__(self, index: Tensor) -> Losses:
         y, weight = self.pairs.y[index], self.pairs.weight[index]
         predicted = self.model(self.pairs.x[index], domain="B")
         loss = weighted_mean(huber(y, predicted, self.settings.huber_delta), weight)
-        if self.with_l2sp:
-            penalty = l2sp_penalty(self._free(), self.anchors, self.settings.l2sp)
-            loss = loss + penalty / len(loss)
+        if self.anchors is not None:
+            free = [(n, p) for n, p in self.model.named_parameters() if p.requires_grad]
+            loss = loss + l2sp_penalty(free, self.anchors, self.settings.l2sp) / len(loss)
         mse = weighted_mean((y - predicted).square(), weight).detach()
         return {"loss": loss, "mse": mse}
 
 
-def _objective(work: Workspace, model: DualHeadMLP, with_l2sp: bool) -> _Objective:
-    return _Objective(work, model, with_l2sp)
+def _watch(objective: _Objective, rows: MemberRows, stopping: bool) -> Callable[[], Losses]:
+    """Errors on the held rows; without early stopping a network on all rows holds none."""
 
-
-def _watch(objective: _Objective, rows: MemberRows, stopping: bool) -> Any:
     def watch() -> Losses:
-        losses = objective(rows.held)
-        unseen = (rows.fold >= 0).to(losses["mse"].device)
-        mse = torch.where(unseen, losses["mse"], torch.nan)
+        mse = objective(rows.held)["mse"]
+        if not stopping:
+            mse = torch.where((rows.fold >= 0).to(mse.device), mse, torch.nan)
         return {"mse": mse, "stop": mse}
 
     return watch

@@ -14,11 +14,10 @@ from core.models.combine import combine_members, sigma_ratio
 from core.models.stored import build
 from core.training.adaptation import adapt, centre_output, stretched_epochs
 from core.training.loop import Losses, Task, seeded
-from core.training.rows import MemberRows, cross_fitted_rows, stopping_rows
+from core.training.rows import MemberRows, cross_fitted_rows, fitted_rows
 from core.training.workspace import Pairs, Workspace
 
 _COMPARED = 1000  # of A's designs
-_STOPPING_SHARE = 0.1
 
 
 def align_name(lambda_coral: float) -> str:
@@ -69,9 +68,7 @@ def _train(
     members: int,
     lambda_coral: float,
 ) -> None:
-    fitted = rows
-    if settings.patience:
-        fitted = stopping_rows(rows, _STOPPING_SHARE, work.seed("stopping"))
+    fitted = fitted_rows(rows, settings.patience, work.seed("stopping"))
     objective = HeteroObjective(model, work.target, work.source, settings, lambda_coral)
     task = Task(stage, model, fitted.train, objective, lambda: objective.watch(fitted))
     settings = replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from core.training.rows import cross_fitted_rows, fold_of_rows, held_out_rows, pad, stopping_rows
+from core.training.rows import cross_fitted_rows, fitted_rows, fold_of_rows, held_out_rows, pad
 
 
 def test_every_row_lies_in_one_fold_and_the_folds_are_even():
@@ -39,7 +39,7 @@ def test_networks_of_a_fold_start_from_each_of_the_given_ones():
 
 def test_rows_to_stop_on_are_taken_from_the_training_rows():
     rows = cross_fitted_rows(fold_of_rows(40, 4, seed=0), members=1)
-    stopping = stopping_rows(rows, 0.1, seed=0)
+    stopping = fitted_rows(rows, patience=5, seed=0)
     for member in range(rows.members):
         train, held = set(stopping.train[member].tolist()), set(stopping.held[member].tolist())
         assert not train & held
