@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from core import console
+from core import console, files
 from core.config import MODELS, PRESETS, STAGES
 from core.errors import CrossfabError, InputError, UsageError
 
@@ -80,8 +80,21 @@ _engine = click.option(
     show_default=True,
     help="SPICE engine; auto takes ngspice where its library is found, else neospice.",
 )
+
+
+def _workers(context: click.Context, parameter: click.Parameter, value: int) -> int:
+    if value == 0:
+        raise click.BadParameter("0 workers do nothing: give 1 or more, or -1 for every core.")
+    return value
+
+
 _jobs = click.option(
-    "--jobs", type=int, default=-1, show_default=True, help="Parallel workers; -1: every core."
+    "--jobs",
+    type=int,
+    default=-1,
+    show_default=True,
+    callback=_workers,
+    help="Parallel workers; -1: every core.",
 )
 _data = click.option(
     "--data",
@@ -105,7 +118,10 @@ _model = click.option(
 
 
 def _seed(default: int) -> Callable[[Any], Any]:
-    return click.option("--seed", default=default, show_default=True, help="Random seed.")
+    whole = click.IntRange(min=0, max=2**32 - 1)
+    return click.option(
+        "--seed", type=whole, default=default, show_default=True, help="Random seed."
+    )
 
 
 @commands.command(help="Simulate designs in SPICE and write their metrics.")
@@ -148,7 +164,7 @@ def simulate(
         progress=console.progress("simulated"),
     )
     result = table.metrics.assign(supply_current=table.supply_current, failure=table.failure)
-    console.write_csv(result, out)
+    files.write_csv(result, out)
     working = int((table.failure == "").sum())
     click.echo(f"{len(sizes)} designs simulated with {table.engine}, {working} work: {out}")
 
@@ -297,7 +313,7 @@ def evaluate(
     report = evaluate_run(run_folder, designs, targets)
     click.echo(report.text())
     if json_file is not None:
-        console.write_text(json.dumps(report.to_dict(), indent=1), json_file)
+        files.write_text(json.dumps(report.to_dict(), indent=1), json_file)
 
 
 @commands.command(
@@ -329,7 +345,7 @@ def predict(run_folder: Path, designs: Path, out: Path, model: str) -> None:
 
     predictor = load_predictor(run_folder, model)
     prediction = predictor.predict(_read_designs(designs, predictor.circuit))
-    console.write_csv(prediction.table(), out)
+    files.write_csv(prediction.table(), out)
     click.echo(f"{len(prediction.median)} designs predicted by {model}: {out}")
 
 
@@ -347,7 +363,7 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
     circuit = run_circuit(run_folder)
     targets = parse_numbers("--y-target", y_target, circuit)
     sizings = sample_sizings(run_folder, targets, n, seed)
-    console.write_csv(sizings, out)
+    files.write_csv(sizings, out)
     click.echo(f"{len(sizings)} sizings: {out}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from core.circuits import Circuit
 from core.ensemble import load_predictor
 from core.errors import InputError, UsageError
 from core.figures.datasheet_page import datasheet_page
+from core.files import write_csv, write_folder
 from core.inverse import (
     CornerTable,
     DesignResult,
@@ -34,7 +36,6 @@ from core.inverse import (
     specification_from_flags,
     spice_oracle,
     verify,
-    write_folder,
     write_outputs,
 )
 from core.spice import Process, load_process, process_names, simulate_one
@@ -53,6 +54,8 @@ SPEC_FLAGS = {
     "limits": "--limit",
     "ties": "--tie",
 }
+SIGN_OFF_FILES = ("verification.csv", "campaign.csv", "corner_candidates.csv", "corners.csv")
+SIGN_OFF_FOLDERS = ("datasheets", "confirmed", "corner_confirmed")
 # The least value of a number that may not be any.
 LEAST = {
     "until": ("--until", 0),
@@ -96,6 +99,7 @@ def run_design(flags: Flags) -> None:
     click.echo(f"{len(result.candidates)} candidates in {result.seconds:.2f} s, predicted only")
     for sentence in result.conflicts:
         click.echo(sentence)
+    _forget_sign_off(out)
     simulated = [_sign_off(result, process, flags)]
     if flags["until"]:
         simulated.append(_until(bench, specification, process, flags))
@@ -108,9 +112,17 @@ def run_design(flags: Flags) -> None:
     click.echo(f"Written: {out}")
 
 
+def _forget_sign_off(out: Path) -> None:
+    """Remove what SPICE said of other candidates, which an earlier call left in the folder."""
+    for name in SIGN_OFF_FILES:
+        (out / name).unlink(missing_ok=True)
+    for name in SIGN_OFF_FOLDERS:
+        shutil.rmtree(out / name, ignore_errors=True)
+
+
 def _sign_off(result: DesignResult, process: Process, flags: Flags) -> pd.DataFrame:
     """Verify the best K where that was asked, write the outputs; return what was simulated."""
-    out, count = flags["out"], flags["verify_count"]
+    out, count = flags["out"], min(flags["verify_count"], len(result.candidates))
     if not count:
         write_outputs(result, None, out, process)
         return pd.DataFrame()
@@ -141,7 +153,7 @@ def _until(
         supply_voltage=process.supply,
         progress=console.progress("simulated"),
     )
-    console.write_csv(campaign.table, flags["out"] / "campaign.csv")
+    write_csv(campaign.table, flags["out"] / "campaign.csv")
     click.echo(f"{campaign.confirmed} designs confirmed with {len(campaign.table)} simulations")
     if campaign.hopeless:
         click.echo("Ended early: no design is left that has a chance to meet everything.")
@@ -166,11 +178,11 @@ def _corners(
         progress=console.progress("rounds over the corners"),
     )
     console.show(found.table)
-    console.write_csv(found.table, flags["out"] / "corner_candidates.csv")
-    console.write_csv(found.corners.table, flags["out"] / "corners.csv")
+    write_csv(found.table, flags["out"] / "corner_candidates.csv")
+    write_csv(found.conditions, flags["out"] / "corners.csv")
     click.echo(
         f"{len(found.confirmed)} of {len(found.table)} candidates hold in all 17 corners "
-        f"({found.simulations} simulations)"
+        f"({len(found.conditions)} simulations)"
     )
     _write_confirmed(specification, found.confirmed, process, flags, "corner_confirmed")
 

@@ -1,30 +1,25 @@
-"""Numbers with units, both ways.
+"""Numbers with units, both ways, with the SI prefixes that people read and type.
 
-Two notations exist and must not be mixed: the SI prefixes that people read and type
-(``M`` is mega, ``m`` is milli) and the suffixes of SPICE (``MEG`` is mega, ``M`` is milli).
-The SI side is done by the library quantiphy; only the SPICE side is written here.
+``M`` is mega and ``m`` is milli, unlike in SPICE. The library quantiphy reads and writes them; here
+stands what engineers write otherwise: decibels, slew rates per microsecond, sizes in micrometres.
 """
 
 from __future__ import annotations
 
 import math
+import re
 
 from quantiphy import InvalidNumber, Quantity
 
 from core.errors import InputError
 
-_SPICE_SUFFIXES = (
-    (1e12, "T"),
-    (1e9, "G"),
-    (1e6, "MEG"),
-    (1e3, "K"),
-    (1.0, ""),
-    (1e-3, "M"),
-    (1e-6, "U"),
-    (1e-9, "N"),
-    (1e-12, "P"),
-    (1e-15, "F"),
-)
+# What a unit is also written as, and how many of it that is. The u of um reads as a prefix.
+_SPELLINGS = {
+    "deg": {"degree": 1.0, "degrees": 1.0, "°": 1.0},
+    "V/s": {"V/ms": 1e3, "V/us": 1e6, "V/µs": 1e6, "V/μs": 1e6, "V/ns": 1e9},
+    "um": {"m": 1e6},
+}
+_AREA = re.compile(r"\s*[uµμ]m(\^2|²|2)$")
 
 
 def engineering(value: float, unit: str = "", digits: int = 3) -> str:
@@ -51,23 +46,37 @@ def engineering(value: float, unit: str = "", digits: int = 3) -> str:
     return Quantity(value, unit).render(prec=digits - 1)
 
 
-def parse(text: str, unit: str = "") -> float:
+def parse(text: str, unit: str = "", in_decibels: bool = False) -> float:
     """Read a number with SI prefix and optional unit: ``parse("1.2MHz", "Hz")`` is 1.2e6.
+
+    Slew rates may be per microsecond, lengths of devices are in micrometres (``500 nm`` is 0.5).
+
+    Args:
+        unit: of the number that is returned; empty: any, and it is not converted.
+        in_decibels: whether ``46 dB`` may stand for the ratio 200.
 
     Raises:
         InputError: where the text is no finite number, or carries another unit.
     """
+    number = _AREA.sub("", text.strip()) if unit in ("um²", "um^2") else text.strip()
     try:
-        quantity = Quantity(text.strip())
+        quantity = Quantity(number)
     except InvalidNumber:
         raise InputError(
-            f'"{text}" is no number: write a value such as 1.2M, 1.2e6 or 1.2 M{unit or "Hz"}.'
+            f'"{text}" is no number: expected a number such as 1.2e6 or 1.2M'
+            f"{f', in {unit}' if unit else ''}."
         ) from None
-    if quantity.units and unit and quantity.units != unit:
-        raise InputError(f'"{text}" is in {quantity.units}: expected {unit}.')
-    if not math.isfinite(quantity):
+    written = str(quantity.units)
+    factor = 1.0 if not unit else _SPELLINGS.get(unit, {}).get(written, 1.0)
+    if written == "dB" and in_decibels:
+        value = 10.0 ** (float(quantity) / 20.0)
+    elif not unit or written in ("", unit, *_SPELLINGS.get(unit, {})):
+        value = factor * float(quantity)
+    else:
+        raise InputError(f'"{text}" is in {written}: expected {unit}.')
+    if not math.isfinite(value):
         raise InputError(f'"{text}" is not finite: give a finite number.')
-    return float(quantity)
+    return value
 
 
 def duration(seconds: float) -> str:
@@ -92,13 +101,3 @@ def ratio(value: float, digits: int = 3) -> str:
         return "–"
     text = "–" if math.isnan(level) else f"{level:.1f} dB"
     return f"{text} ({engineering(value, 'V/V', digits)})"
-
-
-def spice_number(value: float) -> str:
-    """Write a number with the suffixes of SPICE, exact to twelve digits: 1.2e6 is ``1.2MEG``."""
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else repr(value)
-    for factor, suffix in _SPICE_SUFFIXES:
-        if abs(value) >= factor:
-            return f"{value / factor:.12g}{suffix}"
-    return f"{value:.12g}"

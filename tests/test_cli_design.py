@@ -84,7 +84,8 @@ def test_corners_confirms_designs_in_all_seventeen_conditions(
         lambda verdicts: (verdicts == "PASS").all()
     )
     chosen = pd.read_csv(tmp_path / "out" / "corner_candidates.csv")
-    assert passes.tolist() == chosen["confirmed"].tolist()[-len(passes) :]
+    assert passes.index.tolist() == list(range(1, len(chosen) + 1))
+    assert passes.tolist() == chosen["confirmed"].tolist()
     assert chosen["confirmed"].any()
     assert "hold in all 17 corners" in capsys.readouterr().out
     page = (tmp_path / "out" / "corner_confirmed" / "corner_confirmed_01.html").read_text()
@@ -145,3 +146,29 @@ def test_the_bundled_data_are_refused_before_any_work(
     assert run(*common, "--y-target", EASY, "--verify", 1, "--add-to-data", bundled) == 1
     assert "copy the folder" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.ngspice
+def test_a_second_call_leaves_nothing_of_what_spice_said_of_other_candidates(
+    common: list[object], tmp_path: Path
+) -> None:
+    assert run(*common, "--y-target", EASY, "--n", 2, "--verify", 1, "--until", 1) == 0
+    out = tmp_path / "out"
+    assert {"verification.csv", "datasheets", "campaign.csv", "confirmed"} <= {
+        path.name for path in out.iterdir()
+    }
+    assert run(*common, "--y-target", EASY, "--n", 2) == 0
+    left = {path.name for path in out.iterdir()}
+    assert left == {"candidates.csv", "report.json", "netlists"}
+
+
+@pytest.mark.ngspice
+def test_as_many_as_there_are_candidates_are_verified(
+    common: list[object], tmp_path: Path, capsys: Said
+) -> None:
+    sizes = {"w1": "20", "w2": "10", "l1": "1", "l2": "1", "l3": "1", "ibias": "10u"}
+    limits = [part for name, size in sizes.items() for part in ("--limit", f"{name}={size}")]
+    limits += ["--limit", "w3=8:8.5"]
+    assert run(*common, "--y-target", EASY, "--n", 5, "--verify", 5, *limits) == 0
+    assert len(pd.read_csv(tmp_path / "out" / "verification.csv")) == 2
+    assert "of 2 candidates pass" in capsys.readouterr().out

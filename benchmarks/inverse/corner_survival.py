@@ -27,7 +27,7 @@ def corner_cell(bench: Bench, spec: FrozenSpec, method: str) -> dict[str, Any]:
     row: dict[str, Any] = {}
     if method == "for corners":
         found = design_for_corners(bench.work, goals, process, k=RETURNED, sampler=sampler)
-        returned, spent = found.confirmed, found.simulations
+        returned, spent = found.confirmed, len(found.conditions)
         row["first_round"] = int(found.table["confirmed"].iloc[:RETURNED].sum())
         row["proposed"] = len(found.table)
     else:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from core.circuits.validation import check_circuit
 from core.errors import InputError, suggest
 
 FOLDER = Path(__file__).parent
@@ -269,12 +270,14 @@ def load_circuit(name: str | Path) -> Circuit:
         raise InputError(f'Circuit file "{path}" does not exist: give an id or an existing .toml.')
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return _circuit_from_table(table, path)
+        circuit = _circuit_from_table(table, path)
+        check_circuit(circuit)
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f'Circuit file "{path}" does not describe a circuit ({type(error).__name__}: {error}): '
             f'compare it with "{FOLDER.name}/5t_opamp.toml".'
         ) from error
+    return circuit
 
 
 def _circuit_from_table(table: dict[str, Any], path: Path) -> Circuit:

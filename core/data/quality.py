@@ -13,30 +13,28 @@ FEWEST_REPEATS = 4
 _Finding = tuple[str, str, str, np.ndarray]  # domain, column, finding, rows counted from 0
 
 
-def repeated_extreme(values: np.ndarray) -> float | None:
-    """Return the largest or smallest value where it is a sentinel by its repetition.
+def repeated_extremes(values: np.ndarray) -> list[float]:
+    """Return the largest and the smallest value as far as their repetition makes them sentinels.
 
     A simulated metric is continuous: its extreme comes once. An extreme that comes four times,
-    and at least twice as often as any other value, marks the end of a sweep.
+    and at least twice as often as any value between the extremes, marks the end of a sweep.
     """
-    finite = values[np.isfinite(values)]
-    if len(finite) == 0:
-        return None
-    distinct, counts = np.unique(finite, return_counts=True)
-    for extreme in (len(distinct) - 1, 0):
-        others = np.delete(counts, extreme)
-        usual = int(others.max()) if len(others) else 0
-        if counts[extreme] >= max(FEWEST_REPEATS, 2 * usual) and len(distinct) > 1:
-            return float(distinct[extreme])
-    return None
+    distinct, counts = np.unique(values[np.isfinite(values)], return_counts=True)
+    if len(distinct) < 2:
+        return []
+    found = []
+    for end in (len(distinct) - 1, 0):
+        others = counts[1:-1] if len(distinct) > 2 else np.delete(counts, end)
+        if counts[end] >= max(FEWEST_REPEATS, 2 * int(others.max())):
+            found.append(float(distinct[end]))
+    return found
 
 
 def not_measured(values: np.ndarray, metric: Metric) -> tuple[np.ndarray, list[str]]:
     """Tell which values (n) of a metric mean "not measured", and why (n texts, empty if fine)."""
     why = np.full(len(values), "", dtype=object)
     finite = np.isfinite(values)
-    extreme = repeated_extreme(values)
-    if extreme is not None:
+    for extreme in repeated_extremes(values):
         why[values == extreme] = f"{metric.name}: {extreme:g} is a repeated extreme (sweep limit)"
     if metric.minimum is not None:
         low = finite & (values <= metric.minimum)

@@ -14,7 +14,7 @@ from core.inverse.flags import parse_band, parse_numbers, specification_from_fla
 from core.inverse.goals import Goal, GoalKind, Objective, Requirement, Tie
 from core.inverse.guidance import Guidance, guide
 from core.inverse.mismatch_yield import MismatchYield, simulate_yield
-from core.inverse.outputs import netlists, report, write_folder, write_outputs
+from core.inverse.outputs import netlists, report, write_outputs
 from core.inverse.pareto import pareto_front
 from core.inverse.pools import SearchSettings
 from core.inverse.reference import ReferenceSettings
@@ -71,6 +71,5 @@ __all__ = [
     "standard_conditions",
     "tightened",
     "verify",
-    "write_folder",
     "write_outputs",
 ]

@@ -41,14 +41,12 @@ class Campaign:
             verdicts, ``failure``, and ``predicted``, the probability it was proposed with.
         confirmed: how many meet everything.
         rejections: how many circuits do not work, by reason.
-        last: the last round's result.
-        hopeless: whether it ended early, because no design is left that has a chance.
+        hopeless: whether it ended early, because no design is left that has a chance, or none.
     """
 
     table: pd.DataFrame
     confirmed: int
     rejections: Mapping[str, int]
-    last: DesignResult
     hopeless: bool = False
 
 
@@ -103,6 +101,9 @@ def design_until(
             settings=settings,
             exclude=pd.concat(rows)[names] if rows else None,
         )
+        if not len(result.candidates):
+            hopeless = True
+            break
         simulated = oracle(result.candidates[names])
         rows.append(_rows(specification, result, simulated))
         table = pd.concat(rows, ignore_index=True)
@@ -119,7 +120,7 @@ def design_until(
             break
         learned = bench.learn(table)
     reasons = Counter(table["failure"].map(failure_categories).explode().dropna())
-    return Campaign(table, found, dict(reasons.most_common()), result, hopeless)
+    return Campaign(table, found, dict(reasons.most_common()), hopeless)
 
 
 def _chance(learned: Workbench, result: DesignResult, told: int) -> float:

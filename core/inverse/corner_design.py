@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from core.errors import InputError
-from core.inverse.corners import CornerTable, simulate_corners, tightened
+from core.inverse.corners import simulate_corners, tightened
 from core.inverse.pools import Sampler
 from core.inverse.search import design
 from core.inverse.specification import Specification
@@ -28,18 +28,15 @@ class CornerDesign:
 
     Attributes:
         specification: what has to hold in every condition.
-        aimed: the tightened specification of the last search.
         table: the candidates that were simulated, with ``held`` (in how many conditions everything
             holds) and ``confirmed`` (in all of them).
-        corners: those of the last round over the conditions.
-        simulations: number of simulations spent.
+        conditions: they over the conditions, one row a simulation, as in ``CornerTable``;
+            ``candidate`` counts the rows of ``table`` from 1.
     """
 
     specification: Specification
-    aimed: Specification
     table: pd.DataFrame
-    corners: CornerTable
-    simulations: int
+    conditions: pd.DataFrame
 
     @property
     def confirmed(self) -> pd.DataFrame:
@@ -84,9 +81,9 @@ def design_for_corners(
             f"{k} of {n} candidates in {rounds} rounds: give 1 to n candidates and at least one "
             "round."
         )
-    aimed, spent = specification, 0
-    names = specification.circuit.variable_names
+    aimed, names = specification, specification.circuit.variable_names
     tried: list[pd.DataFrame] = []
+    simulated: list[pd.DataFrame] = []
     for done in range(1, rounds + 1):
         result = design(
             bench,
@@ -98,8 +95,11 @@ def design_for_corners(
             exclude=pd.concat(tried) if tried else None,
         )
         chosen = result.candidates.iloc[:k].reset_index(drop=True)
+        if not len(chosen):
+            break
         corners = simulate_corners(specification, chosen[names], process, engine=engine, jobs=jobs)
-        spent += len(corners.table)
+        before = sum(map(len, tried))
+        simulated.append(corners.table.assign(candidate=corners.table["candidate"] + before))
         holds = (corners.worst["verdict"] == PASS).to_numpy()
         tried.append(chosen.assign(held=corners.worst["held"], confirmed=holds))
         if progress is not None:
@@ -107,5 +107,8 @@ def design_for_corners(
         if sum(int(part["confirmed"].sum()) for part in tried) >= k:
             break
         aimed = tightened(specification, corners)
-    table = pd.concat(tried, ignore_index=True)
-    return CornerDesign(specification, aimed, table, corners, spent)
+    return CornerDesign(
+        specification,
+        pd.concat(tried, ignore_index=True),
+        pd.concat(simulated, ignore_index=True),
+    )

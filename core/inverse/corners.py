@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from core.errors import InputError
-from core.inverse.goals import Goal, GoalKind, Requirement, is_logarithmic
+from core.inverse.goals import Goal, GoalKind, is_logarithmic
 from core.inverse.specification import Specification
 from core.inverse.verify import FAIL, PASS, judge, spice_oracle
 from core.spice.process import Process
@@ -204,10 +204,3 @@ def _worst(specification: Specification, table: pd.DataFrame) -> pd.DataFrame:
     worst["held"] = grouped["verdict"].apply(lambda verdicts: int((verdicts == PASS).sum()))
     worst["failures"] = grouped["failure"].apply(lambda reasons: int((reasons != "").sum()))
     return worst.reset_index()
-
-
-def worst_requirement(requirement: Requirement, corners: CornerTable, candidate: int) -> str:
-    """Name of the condition in which a requirement is closest to failing."""
-    rows = corners.table[corners.table["candidate"] == candidate]
-    margins = rows[f"{requirement.name} margin"]
-    return str(rows.loc[margins.idxmin(), "condition"]) if margins.notna().any() else ""

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from core.circuits import Circuit
 from core.errors import InputError, suggest
-from core.inverse.goals import DERIVED, Goal, GoalKind, Tie, goal_from_value
+from core.inverse.goals import DERIVED, DERIVED_UNITS, Goal, GoalKind, Tie, goal_from_value
 from core.inverse.spec_file import read_number, read_tie
 from core.inverse.specification import Specification
-from core.units import parse
 
 Item = TypeVar("Item")
 
@@ -86,15 +84,22 @@ def _metric_goals(
     names = circuit.metric_names
     kinds = _entries("--goal", goal, circuit) if goal else ["min"] * len(names)
     targets = _numbers("--y-target", y_target, circuit)
-    shares = parse_numbers("--weights", weights, circuit) if weights else [1.0] * len(names)
+    shares = (
+        [
+            read_number(f"--weights of {name}", entry)
+            for name, entry in zip(names, _entries("--weights", weights, circuit), strict=True)
+        ]
+        if weights
+        else [1.0] * len(names)
+    )
     found: dict[str, tuple[float, float]] = {}
     goals = []
     for name, text in texts.items():
         if text is None:
             continue
         try:
-            circuit.metric(name)
-            found[name] = parse_band(_band_flag(name), text)
+            metric = circuit.metric(name)
+            found[name] = parse_band(_band_flag(name), text, metric.unit, metric.decibels)
         except InputError as error:
             faults += error.faults
     for name, kind, value, weight in zip(names, kinds, targets, shares, strict=True):
@@ -130,7 +135,9 @@ def _pair(flag: str, text: str, known: Sequence[str]) -> tuple[str, str]:
 
 def _upper_bound(circuit: Circuit, text: str) -> Goal:
     name, rest = _pair("--at-most", text, DERIVED)
-    return goal_from_value(circuit, name, GoalKind.MAX, read_number(f"--at-most {name}", rest))
+    return goal_from_value(
+        circuit, name, GoalKind.MAX, read_number(f"--at-most {name}", rest, DERIVED_UNITS[name])
+    )
 
 
 def _minimized(circuit: Circuit, name: str) -> Goal:
@@ -141,13 +148,14 @@ def _minimized(circuit: Circuit, name: str) -> Goal:
 
 def _limit(circuit: Circuit, text: str) -> tuple[str, tuple[float, float]]:
     name, rest = _pair("--limit", text, circuit.variable_names)
+    unit = circuit.variable(name).unit
     if ":" not in rest:
-        value = read_number(f"--limit {name}", rest)
+        value = read_number(f"--limit {name}", rest, unit)
         return name, (value, value)
     ends = rest.split(":")
     if len(ends) != 2:
         raise InputError(f'--limit is "{text}": expected {name}=value or {name}=lo:hi.')
-    low, high = (read_number(f"--limit {name}", end) for end in ends)
+    low, high = (read_number(f"--limit {name}", end, unit) for end in ends)
     return name, (low, high)
 
 
@@ -157,7 +165,7 @@ def _tie(circuit: Circuit, text: str) -> Tie:
 
 
 def parse_numbers(flag: str, text: str, circuit: Circuit) -> list[float]:
-    """Read one number a metric from a text by commas; SI prefixes allowed.
+    """Read one value a metric from a text by commas; SI prefixes and units allowed.
 
     Raises:
         InputError: a wrong count, an empty entry, or text that is no number.
@@ -169,8 +177,10 @@ def parse_numbers(flag: str, text: str, circuit: Circuit) -> list[float]:
     return [value for value in numbers if value is not None]
 
 
-def parse_band(flag: str, text: str) -> tuple[float, float]:
-    """Read ``lo:hi``.
+def parse_band(
+    flag: str, text: str, unit: str = "", in_decibels: bool = False
+) -> tuple[float, float]:
+    """Read ``lo:hi``; the unit as ``core.units.parse`` takes it.
 
     Raises:
         InputError: not two numbers, or upside down.
@@ -178,31 +188,20 @@ def parse_band(flag: str, text: str) -> tuple[float, float]:
     parts = text.split(":")
     if len(parts) != 2:
         raise InputError(f'{flag} is "{text}": expected lo:hi, for example 8e5:2e6.')
-    try:
-        low, high = (parse(part) for part in parts)
-    except InputError:
-        raise InputError(
-            f'{flag} is "{text}": expected two numbers as lo:hi, for example 8e5:2e6.'
-        ) from None
+    low, high = (read_number(flag, part, unit, in_decibels) for part in parts)
     if not low < high:
         raise InputError(f"{flag} is upside down ({text}): give the lower end first.")
     return low, high
 
 
 def _numbers(flag: str, text: str, circuit: Circuit) -> list[float | None]:
-    numbers: list[float | None] = []
-    for name, entry in zip(circuit.metric_names, _entries(flag, text, circuit), strict=True):
-        if not entry:
-            numbers.append(None)
-            continue
-        try:
-            value = parse(entry)
-        except InputError:
-            raise InputError(
-                f'{flag} has "{entry}" for {name}: expected a number such as 1.2e6 or 1.2M.'
-            ) from None
-        numbers.append(value if math.isfinite(value) else None)
-    return numbers
+    """One value a metric, in its unit; None where an entry is empty."""
+    return [
+        read_number(f"{flag} of {metric.name}", entry, metric.unit, metric.decibels)
+        if entry
+        else None
+        for metric, entry in zip(circuit.metrics, _entries(flag, text, circuit), strict=True)
+    ]
 
 
 def _entries(flag: str, text: str, circuit: Circuit) -> list[str]:

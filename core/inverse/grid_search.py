@@ -118,9 +118,9 @@ def _rank(
     )
     q = mean.shape[-1]
     guess = Outcome(
-        mean.view(n * k, q),
-        sigma.view(n * k, q),
-        torch.exp(log_validity.clamp_max(0.0)).view(n * k),
+        mean.reshape(n * k, q),
+        sigma.reshape(n * k, q),
+        torch.exp(log_validity.clamp_max(0.0)).reshape(n * k),
     )
     top = problem.merit(guess).view(n, k).topk(min(keep, k), dim=1).indices
     return index.gather(1, top[:, :, None].expand(-1, -1, index.shape[2]))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
-import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from core.circuits import Circuit
+from core.files import write_csv, write_folder, write_text
 from core.inverse.search import DesignResult
 from core.inverse.specification import Specification
 from core.inverse.verify import Verification
@@ -38,13 +36,14 @@ def write_outputs(
         The paths written.
     """
     folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    written = [
-        _replace(folder / "candidates.csv", _csv(result.candidates)),
-        _replace(folder / "report.json", json.dumps(report(result, verification), indent=1)),
-    ]
+    candidates, told = folder / "candidates.csv", folder / "report.json"
+    write_csv(result.candidates, candidates)
+    write_text(json.dumps(report(result, verification), indent=1), told)
+    written = [candidates, told]
     if verification is not None:
-        written.append(_replace(folder / "verification.csv", _csv(verification.table)))
+        verified = folder / "verification.csv"
+        write_csv(verification.table, verified)
+        written.append(verified)
     if process is not None:
         circuit = result.specification.circuit
         texts = netlists(circuit, process, result.candidates, "candidate")
@@ -122,16 +121,6 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _csv(table: pd.DataFrame) -> str:
-    return table.to_csv(index=False, float_format="%.6g")
-
-
-def _replace(path: Path, text: str) -> Path:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_text(text, encoding="utf-8")
-    return aside.replace(path)
-
-
 def netlists(
     circuit: Circuit, process: Process, designs: pd.DataFrame, stem: str
 ) -> dict[str, str]:
@@ -141,13 +130,3 @@ def netlists(
         f"{stem}_{number:02d}.cir": pdk_netlist(circuit, process, row)
         for number, row in enumerate(rows, start=1)
     }
-
-
-def write_folder(folder: Path, texts: Mapping[str, str]) -> Path:
-    """Write texts by file name into a folder, which replaces the one that was there."""
-    aside = folder.with_name(f".{folder.name}.{os.getpid()}")
-    aside.mkdir(parents=True)
-    for name, text in texts.items():
-        (aside / name).write_text(text, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    return aside.replace(folder)

@@ -32,7 +32,7 @@ def distinct(
             kept.append(position)
         if len(kept) == CONSIDERED:
             break
-    rows = torch.tensor(kept)
+    rows = torch.tensor(kept, dtype=torch.long)
     return index[rows], outcome.rows(rows), merit[rows]
 
 

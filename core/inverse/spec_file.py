@@ -28,14 +28,13 @@ from typing import Any
 
 from core.circuits import Circuit
 from core.errors import InputError, suggest
-from core.inverse.goals import DERIVED, Goal, Tie, goal_from_value
+from core.inverse.goals import DERIVED, Goal, Tie, goal_from_value, label_and_unit
 from core.inverse.specification import Specification
 from core.units import parse
 
 _SECTIONS = ("circuit", "goals", "limits", "ties")
 _GOAL_KEYS = ("goal", "value", "low", "high", "tolerance", "weight")
 _TIE = re.compile(r"^\s*(?:(?P<ratio>[0-9.eE+-]+)\s*\*\s*)?(?P<other>[A-Za-z]\w*)\s*$")
-_DECIBELS = re.compile(r"^\s*(?P<value>[0-9.eE+-]+)\s*dB\s*$")
 
 
 def load_specification(path: str | Path, circuit: Circuit) -> Specification:
@@ -112,9 +111,14 @@ def _goal(circuit: Circuit, name: str, row: Any) -> Goal:
         raise InputError(f'goals.{name}: unknown quantity "{name}".{suggest(name, known)}')
     if "goal" not in row:
         raise InputError(f'goals.{name} has no goal: write goal = "min" or another kind.')
+    unit = label_and_unit(circuit, name)[1]
+    in_decibels = name not in DERIVED and circuit.metric(name).decibels
+    units = dict.fromkeys(("value", "low", "high"), (unit, in_decibels))
+    # A tolerance is a share of the value, of an angle in degrees; a weight is a plain number.
+    units |= {"tolerance": (unit if unit == "deg" else "", False), "weight": ("", False)}
     numbers = {
-        key: read_number(f"goals.{name}.{key}", row[key])
-        for key in ("value", "low", "high", "tolerance", "weight")
+        key: read_number(f"goals.{name}.{key}", row[key], *units[key])
+        for key in units
         if key in row
     }
     band = (numbers["low"], numbers["high"]) if {"low", "high"} <= numbers.keys() else None
@@ -133,7 +137,8 @@ def _limits(circuit: Circuit, name: str, row: Any) -> tuple[float, float]:
     ends = row if isinstance(row, list) else [row, row]
     if len(ends) != 2:
         raise InputError(f"limits.{name} has {len(ends)} values: give one, or [lowest, highest].")
-    low, high = (read_number(f"limits.{name}", end) for end in ends)
+    unit = circuit.variable(name).unit if name in circuit.variable_names else ""
+    low, high = (read_number(f"limits.{name}", end, unit) for end in ends)
     return low, high
 
 
@@ -149,20 +154,20 @@ def read_tie(place: str, name: str, text: Any) -> Tie:
     return Tie(name, match["other"], read_number(place, match["ratio"] or 1.0))
 
 
-def read_number(place: str, value: Any) -> float:
-    """Read a number, or a text with SI prefix, unit or dB; `place` names it in messages.
+def read_number(place: str, value: Any, unit: str = "", in_decibels: bool = False) -> float:
+    """Read a number, or a text with SI prefix and unit; `place` names it in messages.
+
+    Args:
+        unit: as ``core.units.parse`` takes it, and ``in_decibels`` too.
 
     Raises:
-        InputError: it is neither.
+        InputError: it is neither, or in another unit.
     """
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         raise InputError(f"{place} is {value!r}: expected a number or a text such as 1.2 MHz.")
     if not isinstance(value, str):
         return float(value)
-    ratio = _DECIBELS.match(value)
-    if ratio:
-        return float(10.0 ** (float(ratio["value"]) / 20.0))
     try:
-        return parse(value)
-    except InputError:
-        raise InputError(f'{place} is "{value}": expected a number such as 1.2 MHz.') from None
+        return parse(value, unit, in_decibels)
+    except InputError as error:
+        raise InputError(f"{place}: {error}") from None

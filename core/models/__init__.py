@@ -1,6 +1,6 @@
 """Networks and their checkpoints."""
 
-from core.models.carry_over import CarryOver, carry_over_backbone, with_members
+from core.models.carry_over import CarryOver, carry_over_backbone
 from core.models.checkpoint import Checkpoint, fill, load_checkpoint, save_checkpoint
 from core.models.layers import Backbone, MemberLinear
 from core.models.mdn import InverseMDN
@@ -21,5 +21,4 @@ __all__ = [
     "fill",
     "load_checkpoint",
     "save_checkpoint",
-    "with_members",
 ]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import CheckpointError
-from core.models.networks import Architecture
 
 
 @dataclass(frozen=True)
@@ -76,8 +75,3 @@ def carry_over_backbone(
         new=tuple(name for name in wanted if name not in backbone),
         unused=tuple(name for name in given if name not in backbone),
     )
-
-
-def with_members(architecture: Architecture, members: int | None) -> Architecture:
-    """Return the same architecture with another number of networks side by side."""
-    return replace(architecture, members=members)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from core.errors import CheckpointError
+from core.files import write_bytes, write_text
 
 MANIFEST = "manifest.json"
 FORMAT = "crossfab-1"
@@ -45,10 +45,10 @@ def save_checkpoint(
     path = folder / f"{name}.safetensors"
     header = {"format": FORMAT, "description": json.dumps({"name": name, **metadata})}
     plain = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    _write_aside(path, save(plain, metadata=header))
+    write_bytes(save(plain, metadata=header), path)
     manifest = read_manifest(folder)
     manifest[path.name] = _sha256(path)
-    _write_aside(folder / MANIFEST, json.dumps(manifest, indent=1, sort_keys=True).encode())
+    write_text(json.dumps(manifest, indent=1, sort_keys=True), folder / MANIFEST)
     return path
 
 
@@ -141,9 +141,3 @@ def _read(path: Path) -> Checkpoint:
 
 def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def _write_aside(path: Path, content: bytes) -> None:
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    aside.write_bytes(content)
-    os.replace(aside, path)

@@ -7,7 +7,6 @@ restart of the server. Nothing here waits: pages call ``pursue_cancel`` whenever
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import signal
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from core.errors import InputError
+from core.files import new_folder
 from core.training.processes import last_lines, send_signal, start_command
 from core.training.run_store import (
     CANCEL,
@@ -63,7 +63,7 @@ def launch(root: Path, name: str, request: TrainingRequest) -> RunStore:
     Raises:
         InputError: the name is no folder name or taken, or enough runs work already.
     """
-    folder = _free_folder(root, name)
+    folder = new_folder(root, name, "a run")
     with _one_at_a_time(root):
         _refuse_where_busy(root)
         run = RunStore.create(folder, asdict(request))
@@ -124,7 +124,7 @@ def rename(run: RunStore, name: str) -> RunStore:
     """Give a finished run another folder name."""
     if not run.status().state.is_finished():
         raise InputError(f'Run "{run.folder.name}" still works: rename it when it has ended.')
-    return RunStore(run.folder.rename(_free_folder(run.folder.parent, name)))
+    return RunStore(run.folder.rename(new_folder(run.folder.parent, name, "a run")))
 
 
 def delete(run: RunStore) -> None:
@@ -169,15 +169,3 @@ def _refuse_where_busy(root: Path) -> None:
             f"{len(busy)} of at most {MOST_AT_ONCE} training runs work already ({names}): "
             "wait for the end of one or cancel it."
         )
-
-
-def _free_folder(root: Path, name: str) -> Path:
-    if not re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,79}", name):
-        raise InputError(
-            f'"{name}" is no name for a run: use letters, digits, spaces, dots, dashes '
-            "and underscores, 80 at most."
-        )
-    folder = root / name
-    if folder.exists():
-        raise InputError(f'A run named "{name}" exists already: choose another name.')
-    return folder

@@ -5,7 +5,6 @@ Written with ``torch.save`` and read with ``weights_only=True``: tensors and pla
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from core.errors import CheckpointError
+from core.files import written_aside
 
 if TYPE_CHECKING:
     from core.training.loop import Progress
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def save_state(
     path: Path, model: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress
 ) -> None:
-    """Write the state aside and rename it."""
+    """Write the state, whole or not at all."""
     state = {
         "model": model.state_dict(),
         "optimiser": optimiser.state_dict(),
@@ -29,9 +29,8 @@ def save_state(
         "random": torch.get_rng_state(),
         "random_cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
     }
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
-    torch.save(state, aside)
-    os.replace(aside, path)
+    with written_aside(path) as aside:
+        torch.save(state, aside)
 
 
 def load_state(path: Path, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:

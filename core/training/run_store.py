@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 import time
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
@@ -19,6 +18,7 @@ from typing import Any
 import psutil
 
 from core.errors import CheckpointError, InputError
+from core.files import write_text
 
 CONFIG = "config.json"
 STATUS = "status.json"
@@ -265,16 +265,7 @@ def _is_reserved(folder: Path) -> bool:
 
 
 def _write_json(path: Path, obj: Any) -> None:
-    text = json.dumps(obj, indent=1, default=float)
-    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.chmod(aside, 0o644)  # mkstemp hides the file from everybody else.
-        os.replace(aside, path)
-    except BaseException:
-        Path(aside).unlink(missing_ok=True)
-        raise
+    write_text(json.dumps(obj, indent=1, default=float), path)
 
 
 def _ends_in_the_middle_of_a_line(path: Path) -> bool:

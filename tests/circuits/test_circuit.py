@@ -100,3 +100,26 @@ def test_toml_that_describes_no_circuit_is_refused(tmp_path: Path) -> None:
 def test_missing_toml_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist"):
         load_circuit(tmp_path / "none.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('transform = "log10"', 'transform = "log"', 'transform of slewrate_pos is "log"'),
+        ('scale = "linear"', 'scale = "lin"', 'Did you mean "linear"?'),
+        ("powers = { w1 =", "powers = { W1 =", 'name "W1".'),
+        ('polarity = "nmos"', 'polarity = "n"', 'is "n"'),
+        ('width = "w1"', 'width = "w9"', 'name "w9"'),
+        ("minimum = 0.5", "minimum = 0.0", "expected 0 < minimum < maximum"),
+    ],
+)
+def test_a_word_that_would_be_ignored_is_refused_by_name(
+    tmp_path: Path, old: str, new: str, words: str
+) -> None:
+    shipped = load_circuit("5t_opamp").path.read_text(encoding="utf-8")
+    assert old in shipped
+    path = tmp_path / "mine.toml"
+    path.write_text(shipped.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(words)) as caught:
+        load_circuit(path)
+    assert len(caught.value.faults) == 1

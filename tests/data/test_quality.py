@@ -10,7 +10,7 @@ import pytest
 
 from core.circuits import load_circuit
 from core.data import load_dataset, quality_findings
-from core.data.quality import measured_metrics, not_measured, repeated_extreme
+from core.data.quality import measured_metrics, not_measured, repeated_extremes
 from tests.synthetic import collapsed, write_dataset
 
 CIRCUIT = load_circuit("5t_opamp")
@@ -18,12 +18,17 @@ CIRCUIT = load_circuit("5t_opamp")
 
 def test_an_extreme_that_repeats_is_a_sentinel():
     values = np.r_[np.linspace(1.0, 2.0, 50), [9.0] * 4]
-    assert repeated_extreme(values) == 9.0
+    assert repeated_extremes(values) == [9.0]
 
 
 def test_a_repeated_smallest_value_is_one_as_well():
     values = np.r_[np.linspace(1.0, 2.0, 50), [0.0] * 5]
-    assert repeated_extreme(values) == 0.0
+    assert repeated_extremes(values) == [0.0]
+
+
+def test_a_sweep_that_ends_on_both_sides_leaves_two():
+    values = np.r_[np.linspace(1.0, 2.0, 100), [1e11] * 5, [1e-3] * 5]
+    assert repeated_extremes(values) == [1e11, 1e-3]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,7 @@ def test_a_repeated_smallest_value_is_one_as_well():
     ids=["distinct", "three times", "every value repeats", "constant", "nothing"],
 )
 def test_what_is_no_sentinel(values):
-    assert repeated_extreme(values) is None
+    assert repeated_extremes(values) == []
 
 
 def test_sentinels_and_values_not_above_the_minimum_are_not_measured():

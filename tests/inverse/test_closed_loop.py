@@ -110,3 +110,16 @@ def test_a_budget_below_one_is_refused(bench: Workbench) -> None:
     spec = narrow(bench)
     with pytest.raises(InputError, match="budget is 0"):
         design_until(bench, spec, lambda s: reality(s, spec.circuit), budget=0)
+
+
+def test_a_campaign_ends_where_every_design_that_is_allowed_was_simulated(
+    bench: Workbench,
+) -> None:
+    circuit = bench.forward.predictor.circuit
+    fixed = {"w1": 20.0, "w2": 10.0, "l1": 1.0, "l2": 1.0, "l3": 1.0, "ibias": 1e-5}
+    limits = {name: (size, size) for name, size in fixed.items()} | {"w3": (8.0, 9.0)}
+    spec = Specification(circuit, (Goal("dc_gain", GoalKind.MIN, 1.0),), limits)
+    asked = design_until(bench, spec, lambda sizes: reality(sizes, circuit), confirmed=9, budget=9)
+    assert sorted(asked.table["w3"]) == [8.0, 8.5, 9.0]
+    assert asked.confirmed == 3
+    assert asked.hopeless

@@ -253,3 +253,13 @@ def test_an_objective_alone_finds_the_best_the_space_has(bench: Workbench) -> No
     best = result.candidates.iloc[0]
     assert result.feasibility.feasible
     assert (best["w1"], best["l1"], best["l2"], best["ibias"]) == (50.0, 2.0, 2.0, 5e-6)
+
+
+def test_one_size_that_is_free_is_enough_to_search(bench: Workbench) -> None:
+    spec = match(bench)
+    fixed = dict(zip(spec.circuit.variable_names, SIZES, strict=True))
+    limits = {name: (size, size) for name, size in fixed.items() if name != "w1"}
+    found = design(bench, Specification(spec.circuit, spec.goals, limits), n=3).candidates
+    assert len(found) == 3
+    assert all((found[name] == size).all() for name, (size, _) in limits.items())
+    assert found["w1"].iloc[0] == pytest.approx(SIZES[0], rel=0.1)
