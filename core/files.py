@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from core.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+_SHIPPED = ("bundled", "shipped")  # Names of what comes with Crossfab.
 _NAME = re.compile(r"[A-Za-z0-9][\w .+-]{0,79}")
 
 
@@ -24,15 +26,26 @@ def written_aside(path: Path) -> Iterator[Path]:
     """Yield a file to write beside ``path``, whose folder is made; it replaces it at the end.
 
     The file aside has a name of its own, so that threads and processes may write the same file at
-    once: the last one stays, whole. Where the block raises, nothing is left.
+    once: the last one stays, whole. Where the block raises, nothing is left. A link stays one, what
+    it leads to is replaced; a device or a pipe is written as it is.
+
+    Raises:
+        InputError: the path is a folder.
     """
+    path = path.resolve()
+    if path.is_dir():
+        raise InputError(f'"{path}" is a folder: name a file to write.')
+    if path.exists() and not path.is_file():
+        yield path
+        return
     path.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.is_file() else 0o644
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(handle)
     aside = Path(name)
     try:
         yield aside
-        aside.chmod(0o644)  # A temporary file is hidden from everybody else.
+        aside.chmod(mode)  # A temporary file is hidden from everybody else.
         aside.replace(path)
     except BaseException:
         aside.unlink(missing_ok=True)
@@ -81,7 +94,7 @@ def new_folder(root: Path, name: str, what: str) -> Path:
             "and underscores, 80 at most."
         )
     folder = root / name
-    if folder.exists():
+    if folder.exists() or name.lower() in _SHIPPED:
         what = what[:1].upper() + what[1:]
         raise InputError(f'{what} named "{name}" exists already: choose another name.')
     return folder

@@ -19,6 +19,7 @@ _SPELLINGS = {
     "V/s": {"V/ms": 1e3, "V/us": 1e6, "V/µs": 1e6, "V/μs": 1e6, "V/ns": 1e9},
     "um": {"m": 1e6},
 }
+_MEG = re.compile(r"(?<=[\d.\s])meg(?=[A-Za-z]*$)", re.IGNORECASE)  # as SPICE writes it
 _AREA = re.compile(r"\s*[uµμ]m(\^2|²|2)$")
 
 
@@ -49,7 +50,8 @@ def engineering(value: float, unit: str = "", digits: int = 3) -> str:
 def parse(text: str, unit: str = "", in_decibels: bool = False) -> float:
     """Read a number with SI prefix and optional unit: ``parse("1.2MHz", "Hz")`` is 1.2e6.
 
-    Slew rates may be per microsecond, lengths of devices are in micrometres (``500 nm`` is 0.5).
+    Mega may be MEG, as in SPICE. Slew rates may be per microsecond, lengths of devices are in
+    micrometres (``500 nm`` is 0.5).
 
     Args:
         unit: of the number that is returned; empty: any, and it is not converted.
@@ -58,7 +60,11 @@ def parse(text: str, unit: str = "", in_decibels: bool = False) -> float:
     Raises:
         InputError: where the text is no finite number, or carries another unit.
     """
-    number = _AREA.sub("", text.strip()) if unit in ("um²", "um^2") else text.strip()
+    number = _MEG.sub("M", text.strip())
+    if unit in ("um²", "um^2"):
+        number = _AREA.sub("", number)
+    if "," in number:
+        raise InputError(f'"{text}" has a comma: write 10.5 with a point, 10500 without one.')
     try:
         quantity = Quantity(number)
     except InvalidNumber:

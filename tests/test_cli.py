@@ -50,7 +50,7 @@ def test_help_exits_with_zero(name: str, capsys: pytest.CaptureFixture[str]) -> 
         ["check"],
         ["check", "--circuit", "5t_opamp", "--seed", "many"],
         ["check", "--circuit", "5t_opamp", "--seed", "-1"],
-        [*"simulate --circuit 5t_opamp --process sky130 --designs x --out y --jobs 0".split()],
+        ["generate", "--circuit", "5t_opamp", "--out", "x", "--jobs", "0"],
         ["train", "--circuit", "5t_opamp", "--out", "x", "--preset", "best"],
         ["evaluate", "--run", "x", "--designs", "only.csv"],
     ],

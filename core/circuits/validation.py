@@ -46,8 +46,11 @@ def _name_faults(circuit: Circuit) -> Iterator[str]:
         for name, times in Counter(names).items():
             if times > 1:
                 yield f'{times} {what}s are named "{name}": give each a name of its own.'
-    for product in (*circuit.features, *circuit.balances, *circuit.branches):
-        yield from _unknown(f'the powers of "{product.name}"', product.powers, variables)
+    products = [(f.name, f.powers) for f in circuit.features]
+    products += [(balance.name, balance.powers) for balance in circuit.balances]
+    products += [(branch.name, branch.powers) for branch in circuit.branches]
+    for name, powers in products:
+        yield from _unknown(f'the powers of "{name}"', powers, variables)
     for device in circuit.devices:
         yield from _unknown(
             f"width and length of {device.name}", (device.width, device.length), variables

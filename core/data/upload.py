@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import re
 import shutil
 import tempfile
 import zipfile
@@ -17,6 +16,7 @@ from core.circuits import Circuit, operating_point
 from core.data.loader import load_dataset
 from core.data.tables import DataSet
 from core.errors import InputError, suggest
+from core.files import new_folder
 
 PLACES = {
     "pretrain_design_features.csv": "source",
@@ -46,12 +46,7 @@ def store_upload(files: Mapping[str, bytes], circuit: Circuit, root: Path, name:
     Raises:
         InputError: every fault of names, files and rows; nothing is kept then.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,79}", name):
-        raise InputError(
-            f'"{name}" is no name for a data set: use letters, digits, spaces, dots and dashes.'
-        )
-    if (root / name).exists():
-        raise InputError(f'A data set named "{name}" exists already: choose another name.')
+    new_folder(root, name, "a data set")
     found = _by_known_name(_unpacked(files))
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root, prefix=".upload-") as aside:

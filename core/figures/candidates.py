@@ -161,6 +161,7 @@ def spec_sheet(
     specification: Specification,
     candidate: Mapping[str, float],
     simulated: Mapping[str, float] | None = None,
+    failure: str = "",
 ) -> pd.DataFrame:
     """Return predicted (and simulated) values beside the specs, one row a quantity, as text.
 
@@ -168,6 +169,7 @@ def spec_sheet(
         specification: what was asked.
         candidate: a row of the candidates.
         simulated: stored values by quantity, NaN where not measured; None: not simulated.
+        failure: why SPICE finds no working amplifier, which meets no spec; empty: it works.
     """
     circuit = specification.circuit
     shown = quantities(circuit)
@@ -188,7 +190,8 @@ def spec_sheet(
         }
         if simulated is not None:
             row["SPICE"] = quantity.both(simulated[name])
-            row["Verdict"] = verdict(needed, quantity, simulated[name])
+            judged = verdict(needed, quantity, simulated[name])
+            row["Verdict"] = "FAIL: does not work" if failure and judged else judged
         rows.append(row)
     return pd.DataFrame(rows).set_index("Quantity")
 

@@ -19,6 +19,7 @@ def datasheet(
     candidate: Mapping[str, float],
     process: Process | None,
     simulated: Mapping[str, float] | None,
+    failure: str = "",
 ) -> str:
     """Write sizes, specs, predicted and simulated values of one candidate.
 
@@ -27,11 +28,14 @@ def datasheet(
         candidate: a row of the candidates.
         process: process B; None where it is unknown.
         simulated: quantities by SPICE, stored units; None where it was not asked.
+        failure: why SPICE finds no working amplifier; empty: it works, or was not asked.
     """
     circuit = specification.circuit
-    sheet = spec_sheet(specification, candidate, simulated).reset_index()
+    sheet = spec_sheet(specification, candidate, simulated, failure).reset_index()
     where = "process unknown" if process is None else f"{process.label}, corner tt, 27 °C"
     note = "Simulated in SPICE." if simulated else "\\* predicted; not simulated in SPICE."
+    if failure:
+        note = f"Simulated in SPICE: no working amplifier ({failure})."
     parts = [
         f"# {circuit.name}",
         f"{circuit.description}\n\nConditions: {where}.",

@@ -16,7 +16,7 @@ from core.units import engineering, parse, ratio
 
 Array = NDArray[np.float64]
 AREA = "um²"
-_AREA_UNIT = re.compile(r"\s*[uµμ]m(\^2|²|2)$")
+_PLAIN = re.compile(r"[-+]?[\d.]+(e[-+]?\d+)?", re.IGNORECASE)  # a number and nothing else
 _BARE = re.compile(r"\d{1,3}(\.\d*)?")
 
 
@@ -78,18 +78,9 @@ class Quantity:
         Raises:
             InputError: the text is no number, or carries another unit.
         """
-        bare = text.strip().removesuffix("°").strip()
-        unit = self.shown_unit.replace("°", "")
-        if unit == AREA:
-            bare = _AREA_UNIT.sub("", bare)
-        if unit in ("dB", "V/us") and bare.lower().endswith(unit.lower()):
-            bare = bare[: -len(unit)].strip()
-        if unit in ("dB", "V/us"):
-            try:
-                return float(self.stored(float(bare)))
-            except ValueError:
-                return parse(bare, self.unit)
-        return parse(self._prefixed(bare, beside), "" if unit in (AREA, "") else unit)
+        typed = self._prefixed(text.strip(), beside)
+        value = parse(typed, self.unit, self.decibels)
+        return float(self.stored(value)) if _PLAIN.fullmatch(typed) else value
 
     def _prefixed(self, text: str, beside: float | None) -> str:
         if not self.prefixes or not beside or not _BARE.fullmatch(text):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InputError
+from core.files import new_folder, write_text
 from core.training.processes import last_lines, send_signal, start_command
 from core.training.run_store import RunState, is_alive, last_line
 
@@ -68,19 +69,14 @@ def start_generation(root: Path, name: str, request: GenerationRequest) -> None:
     Raises:
         InputError: the name is no folder name or taken, or a generation works already.
     """
-    if not re.fullmatch(r"[A-Za-z0-9][\w .+-]{0,79}", name):
-        raise InputError(
-            f'"{name}" is no name for a data set: use letters, digits, spaces, dots and dashes.'
-        )
-    if (root / name).exists():
-        raise InputError(f'A data set named "{name}" exists already: choose another name.')
+    target = new_folder(root, name, "a data set")
     if any(job.state == RunState.RUNNING for job in generations(root)):
         raise InputError("A generation works already: wait for its end or cancel it.")
     folder = root / JOBS / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    arguments = ["generate", *request.flags(), "--out", str((root / name).resolve())]
-    (folder / "launch.json").write_text(json.dumps(start_command(arguments, folder / "log")))
+    arguments = ["generate", *request.flags(), "--out", str(target.resolve())]
+    write_text(json.dumps(start_command(arguments, folder / "log")), folder / "launch.json")
 
 
 def generations(root: Path) -> list[Generation]:

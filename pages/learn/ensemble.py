@@ -20,7 +20,7 @@ from pages.shell import models as trained
 from pages.shell.learning_curve import learning_curve_tab
 from pages.shell.metric_help import explained_heads, meanings_popover
 from pages.shell.models import HeldOut, needed_run
-from pages.shell.selection import Selection, current
+from pages.shell.selection import Selection, current, leave_for
 from pages.shell.widgets import CHART, chart_columns, show_fault, theme
 
 BEST = f"font-weight: 700; color: {style.CANDIDATE_TEXT}"
@@ -44,7 +44,7 @@ def open_in_simulator(selection: Selection, design: pd.Series) -> None:
     """Go to the simulator with the sizes of a design."""
     names = selection.circuit.variable_names
     st.session_state["simulator_design"] = {name: float(design[name]) for name in names}
-    st.switch_page("pages/use/simulator.py")
+    leave_for("pages/use/simulator.py")
 
 
 def model_choice(models: list[str], key: str) -> str:

@@ -20,6 +20,7 @@ from core.saved_designs import SavedDesign
 from core.spice import Simulation, load_process, pdk_netlist
 from pages.shell import contribution, library_panel, models, spice
 from pages.shell.copy_button import copy_button
+from pages.shell.selection import leave_for
 from pages.shell.widgets import INK, show_fault, theme
 
 UNSEEN_IN_DATA = "\\* predicted by the model, not simulated yet."
@@ -108,13 +109,14 @@ def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
         found = confirmed(result, candidate, process, verify)
         if found is not None:
             simulated = simulated_values(found, candidate, load_process(process).supply)
-        downloads(result, number, process, simulated)
+        failure = found.failure if found is not None else ""
+        downloads(result, number, process, simulated, failure)
         library_panel.save_button(as_saved(result, number, process, simulated))
         if found is not None:
             verified = verified_designs(circuit.id, process)
             contribution.add_button(circuit, run, process, verified)
     with slot:
-        sheet = pictures.spec_sheet(result.specification, candidate, simulated)
+        sheet = pictures.spec_sheet(result.specification, candidate, simulated, failure)
         verdicts = [column for column in sheet.columns if column.startswith("Verdict")]
         st.dataframe(
             sheet.style.map(pictures.verdict_style, subset=verdicts),
@@ -123,8 +125,8 @@ def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
         )
         if found is None:
             st.caption(UNSEEN_IN_DATA if not candidate["known"] else SEEN_IN_DATA)
-        elif found.failure:
-            st.warning(f"No working amplifier: {found.failure}", icon=":material/error:")
+        elif failure:
+            st.warning(f"No working amplifier: {failure}", icon=":material/error:")
     if found is not None:
         spice.responses({"Candidate": found}, "design")
     drawing = schematic(circuit, sizes, colour=INK[theme()])
@@ -159,7 +161,11 @@ def compare(result: DesignResult, process: str) -> None:
 
 
 def downloads(
-    result: DesignResult, number: int, process: str, simulated: Mapping[str, float] | None
+    result: DesignResult,
+    number: int,
+    process: str,
+    simulated: Mapping[str, float] | None,
+    failure: str,
 ) -> None:
     """Draw the download buttons; each file is made when it is asked for."""
     circuit = result.specification.circuit
@@ -205,6 +211,7 @@ def downloads(
             candidate,
             load_process(process) if process else None,
             simulated,
+            failure,
         ),
         f"{name}.md",
         "text/markdown",
@@ -223,13 +230,15 @@ def what_if(result: DesignResult, number: int, run: Path, model: str) -> None:
     grid = st.grid(4, min_column_width=200)
     text = specification_to_text(result.specification)
     for variable in circuit.variables:
+        key = f"design_what_if_{variable.name}_{number}_{text}"
+        # Not as the slider's default: a capacitance of 2e-12 F would count as equal to any other.
+        st.session_state.setdefault(key, float(variable.snap(candidate[variable.name])))
         with grid.cell():
             sizes[variable.name] = st.select_slider(
                 f"{variable.label}: {variable.description}",
                 variable.grid.tolist(),
-                value=float(variable.snap(candidate[variable.name])),
                 format_func=shown[variable.name].text,
-                key=f"design_what_if_{variable.name}_{number}_{text}",
+                key=key,
             )
     predictor, bench = models.predictor(run, model), models.bench(run, model)
     row = pictures.predicted_row(predictor, bench, sizes, result.supply_voltage)
@@ -241,4 +250,4 @@ def what_if(result: DesignResult, number: int, run: Path, model: str) -> None:
     )
     if st.button("Open in the simulator", key="design_open", icon=":material/show_chart:"):
         st.session_state["simulator_design"] = sizes
-        st.switch_page("pages/use/simulator.py")
+        leave_for("pages/use/simulator.py")

@@ -16,7 +16,7 @@ from core.inverse import add_verified
 from core.spice import load_process
 from core.training.start import run_data_folder
 from pages.shell import places
-from pages.shell.selection import FRESH_DATA, current
+from pages.shell.selection import FRESH_DATA, current, leave_for
 from pages.shell.widgets import show_fault
 
 COPY = "a copy of the run's data"
@@ -126,4 +126,4 @@ def _say_what_was_added() -> None:
         help="Models learn of them in the next training; earlier runs stay as they were.",
     ):
         st.session_state[FRESH_DATA] = name
-        st.switch_page("pages/learn/training.py")
+        leave_for("pages/learn/training.py")

@@ -13,6 +13,7 @@ from core.figures.comparison import differing, saved_table, side_by_side
 from core.inverse.link import specification_from_text
 from core.saved_designs import DesignLibrary, SavedDesign
 from pages.shell import places
+from pages.shell.selection import leave_for
 from pages.shell.widgets import MOMENT
 
 MOST_COMPARED = 4
@@ -101,7 +102,7 @@ def _single(kept: DesignLibrary, design: SavedDesign) -> None:
         st.rerun()
     if st.button("Open in the simulator", key="design_library_open"):
         st.session_state["simulator_design"] = dict(design.sizes)
-        st.switch_page("pages/use/simulator.py")
+        leave_for("pages/use/simulator.py")
     if st.button("Remove", key="design_remove", icon=":material/delete:"):
         kept.remove(design.id)
         st.rerun(scope="fragment")

@@ -128,6 +128,15 @@ def _forget_unknown() -> None:
     st.session_state[UNKNOWN] = {}
 
 
+def leave_for(page: str) -> None:
+    """Go to another page, given by its file; what is chosen stays chosen.
+
+    Widgets are bound to parts of the address, which Streamlit refuses to clear, as a switch without
+    parameters would. Setting none does the same, and each selector writes its own again.
+    """
+    st.switch_page(page, query_params={})
+
+
 def current() -> Selection:
     """Return what is chosen."""
     chosen: Selection = st.session_state[STATE]

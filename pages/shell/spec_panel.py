@@ -36,6 +36,7 @@ DERIVED_KINDS = (GoalKind.IGNORE, GoalKind.MAX, GoalKind.MINIMIZE)
 BOUNDED = (GoalKind.MIN, GoalKind.MAX, GoalKind.RANGE, GoalKind.TARGET)
 PARAMETER = "spec"
 WEIGHTS = "design_weights_part"  # shows a row for each active goal
+WRITTEN = "design_written"  # circuit and specification that this session put into the address
 WANTED = "design_wanted"  # a specification that another part of the page asks for
 
 
@@ -84,8 +85,14 @@ class SpecPanel:
     def specification(self) -> Specification:
         """Return what is asked and put it into the URL; InputError where it is at fault."""
         limits = st.session_state[f"{self.state}_limits"]
-        specification = Specification(self.circuit, tuple(self._active()), limits)
-        st.query_params[PARAMETER] = specification_to_text(specification)
+        try:
+            specification = Specification(self.circuit, tuple(self._active()), limits)
+        except InputError:
+            st.query_params.pop(PARAMETER, None)
+            raise
+        text = specification_to_text(specification)
+        st.query_params[PARAMETER] = text
+        st.session_state[WRITTEN] = (self.circuit.id, text)
         return specification
 
     def reset(self) -> None:
@@ -98,6 +105,9 @@ class SpecPanel:
 
     def _restore(self) -> None:
         text = st.query_params.get(PARAMETER, "")
+        circuit, written = st.session_state.get(WRITTEN, (self.circuit.id, ""))
+        if circuit != self.circuit.id and text == written:
+            text = ""  # Of the circuit that was designed before, with metrics of the same names.
         start = self._on_stops(starting_specification(self.circuit, self.known))
         try:
             wanted = specification_from_text(text, self.circuit) if text else start

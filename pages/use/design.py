@@ -234,7 +234,8 @@ class Choices:
 def choose(selection: Selection, run: Path) -> Choices:
     """Draw the row above the table."""
     trained_for = spice.target_process(RunStore(run).config())
-    names = process_names()
+    # What the models predict is the process that they learned: SPICE must not be another's.
+    names = [trained_for] if trained_for else process_names()
     with st.container(horizontal=True, vertical_alignment="bottom"):
         model = st.selectbox(
             "Model",
@@ -247,12 +248,13 @@ def choose(selection: Selection, run: Path) -> Choices:
         process = st.selectbox(
             "Process B",
             names,
-            names.index(trained_for) if trained_for else None,
+            0 if trained_for else None,
             key=f"design_process_{selection.run_name}",
             bind="query-params",
             placeholder="for SPICE",
             width=140,
-            help="The data's own process; pick one where the data do not name theirs",
+            disabled=bool(trained_for),
+            help="The process of the data that the run learned; pick one where they name none",
         )
         count = st.selectbox(
             "Candidates", COUNTS, 1, key="design_count", bind="query-params", width=90

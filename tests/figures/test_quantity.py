@@ -66,6 +66,14 @@ def test_a_ratio_has_decibels_on_a_linear_and_on_a_logarithmic_axis(log):
         ("gate_area", "100 um²", 100.0),
         ("gate_area", "100um2", 100.0),
         ("gate_area", "1.2k", 1200.0),
+        ("ugf", "10meg", 1e7),
+        ("ugf", "10 MEGHz", 1e7),
+        ("slewrate_pos", "10 mV/us", 1e4),
+        ("slewrate_pos", "10 V/µs", 1e7),
+        ("slewrate_pos", "0.01 V/ns", 1e7),
+        ("slewrate_pos", "4M", 4e6),
+        ("cc", "0.7p", 7e-13),
+        ("w1", "36", 36.0),
     ],
 )
 def test_what_people_type_is_read_with_its_unit(name, text, value):
@@ -89,7 +97,17 @@ def test_a_short_bare_number_takes_over_the_prefix_that_stood_there(name, text, 
     assert SHOWN[name].read(text, beside) == pytest.approx(value)
 
 
-@pytest.mark.parametrize(("name", "text"), [("ugf", "fast"), ("ugf", "3 V"), ("dc_gain", "")])
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ugf", "fast"),
+        ("ugf", "3 V"),
+        ("ugf", "10,5 MHz"),
+        ("ugf", "nan"),
+        ("phase_margin", "1 rad"),
+        ("dc_gain", ""),
+    ],
+)
 def test_what_is_no_such_value_is_refused(name, text):
     with pytest.raises(InputError):
         SHOWN[name].read(text)
