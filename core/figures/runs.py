@@ -17,7 +17,7 @@ def runs_table(folders: Mapping[str, Path]) -> pd.DataFrame:
     rows = []
     for name, folder in folders.items():
         store = RunStore(folder)
-        status, config = store.status(), store.config()
+        status, config = store.readable_status(), store.config()
         end = status.finished or time.time()
         rows.append(
             {

@@ -16,8 +16,10 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from core.config import STAGES
 from core.errors import InputError
 from core.files import new_folder
+from core.training.pipeline import check_new_stages
 from core.training.processes import last_lines, send_signal, start_command
 from core.training.run_store import (
     CANCEL,
@@ -46,10 +48,12 @@ class TrainingRequest:
     overrides: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
     seed: int = 42
+    val_split: float = 0.2
 
     def flags(self) -> list[str]:
         """Return the request as command-line flags."""
         flags = ["--circuit", self.circuit, "--preset", self.preset, "--seed", str(self.seed)]
+        flags += ["--val-split", f"{self.val_split:g}"]
         flags += ["--data", self.data] if self.data else []
         flags += ["--stages", ",".join(self.stages)] if self.stages else []
         for override in self.overrides:
@@ -61,8 +65,10 @@ def launch(root: Path, name: str, request: TrainingRequest) -> RunStore:
     """Start a training in the folder ``root/name`` and return its run at once.
 
     Raises:
-        InputError: the name is no folder name or taken, or enough runs work already.
+        InputError: the name is no folder name or taken, its stages cannot stand alone, or enough
+            runs work already.
     """
+    check_new_stages(request.stages or STAGES)
     folder = new_folder(root, name, "a run")
     with _one_at_a_time(root):
         _refuse_where_busy(root)
@@ -77,20 +83,22 @@ def resume(root: Path, run: RunStore) -> None:
     Raises:
         InputError: the run still works, or enough other runs do.
     """
-    if not run.status().state.is_finished():
-        raise InputError(f'Run "{run.folder.name}" still works: cancel it before resuming it.')
     config = run.config()
+    began = config.get("config", {}).get("data", {})
     request = TrainingRequest(
-        circuit=config["circuit"],
+        circuit=config.get("circuit_file") or config["circuit"],
         data=str(config.get("data", "")),
         preset=config.get("preset", "default"),
         overrides=tuple(config.get("overrides", ())),
         stages=tuple(config.get("stages", ())),
         seed=config.get("seed", 42),
+        val_split=began.get("val_split", config.get("val_split", 0.2)),
     )
     # A run that failed before it began has nothing to go on with: it is started anew.
     resumed = ["--resume"] if (run.folder / EVENTS).exists() else []
     with _one_at_a_time(root):
+        if not run.status().state.is_finished():
+            raise InputError(f'Run "{run.folder.name}" still works: cancel it before resuming it.')
         _refuse_where_busy(root)
         run.clear_cancel()
         _start(run, [*request.flags(), *resumed])
@@ -106,7 +114,7 @@ def pursue_cancel(run: RunStore, grace: float = GRACE) -> None:
     """Terminate a run that has not heeded a cancel for ``grace`` s, kill it after twice that."""
     if not run.cancel_requested() or run.status().finished:
         return
-    pid, started = _process_of(run)
+    pid, started = run.worker()
     waited = time.time() - (run.folder / CANCEL).stat().st_mtime
     if is_alive(pid, started):
         if waited >= grace:
@@ -117,7 +125,7 @@ def pursue_cancel(run: RunStore, grace: float = GRACE) -> None:
 
 def active_runs(root: Path) -> list[RunStore]:
     """Return the runs under ``root`` that are queued or running, newest first."""
-    return [run for run in list_runs(root) if not run.status().state.is_finished()]
+    return [run for run in list_runs(root) if not run.readable_status().state.is_finished()]
 
 
 def rename(run: RunStore, name: str) -> RunStore:
@@ -128,8 +136,8 @@ def rename(run: RunStore, name: str) -> RunStore:
 
 
 def delete(run: RunStore) -> None:
-    """Remove a finished run from the disk."""
-    if not run.status().state.is_finished():
+    """Remove a run that has ended, or that nobody can read, from the disk."""
+    if not run.readable_status().state.is_finished():
         raise InputError(f'Run "{run.folder.name}" still works: cancel it before deleting it.')
     shutil.rmtree(run.folder)
 
@@ -144,15 +152,6 @@ def _start(run: RunStore, flags: Sequence[str]) -> None:
     run.set_status(RunState.QUEUED, message="Starting.")
     arguments = ["train", *flags, "--out", str(run.folder.resolve())]
     run.write_json(LAUNCH, start_command(arguments, run.folder / LOG))
-
-
-def _process_of(run: RunStore) -> tuple[int, float]:
-    """Return process number and start time of whoever works on the run."""
-    status = run.status()
-    if status.pid or not (run.folder / LAUNCH).is_file():
-        return status.pid, status.pid_started
-    launched = run.read_json(LAUNCH)
-    return launched["pid"], launched["pid_started"]
 
 
 def _one_at_a_time(root: Path) -> FileLock:

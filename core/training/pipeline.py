@@ -28,6 +28,10 @@ STAGE_FUNCTIONS: dict[str, Callable[[Workspace], None]] = {
     "mdn": train_mdn,
 }
 _NEEDS_BASELINE = ("align", "dual_head")
+_WITHOUT_BASELINE = (
+    "The stages align and dual_head start from the baseline, which this run has not trained: "
+    'add "baseline" to the stages.'
+)
 PROGRESS = "progress.json"
 
 
@@ -94,6 +98,36 @@ def check_stages(stages: Sequence[str]) -> list[str]:
     return [stage for stage in STAGES if stage in stages]
 
 
+def check_new_stages(stages: Sequence[str]) -> None:
+    """Refuse stages that cannot stand alone in a run where nothing was trained before.
+
+    Raises:
+        InputError: unknown stages; A's network is missing; or nothing that predicts B is trained.
+    """
+    stages = check_stages(stages)
+    if "baseline" not in stages and set(stages) & set(_NEEDS_BASELINE):
+        raise InputError(_WITHOUT_BASELINE)
+    if stages == ["mdn"]:
+        raise InputError(
+            "The stage mdn proposes sizes for models that predict them: add another stage, such as "
+            '"target_only".'
+        )
+
+
+def check_same_data(run: RunStore, dataset: DataSet) -> None:
+    """Refuse to go on with a run on other data than it began with.
+
+    Raises:
+        CheckpointError: another circuit's, or changed since.
+    """
+    known = run.config()
+    if known.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
+        raise CheckpointError(
+            f'Run "{run.folder}" was trained on other data (its fingerprint differs): '
+            "resume it with the same data, or start a new run."
+        )
+
+
 def _run_step(work: Workspace, name: str, step: Callable[[Workspace], None]) -> float:
     start = time.perf_counter()
     work.run.append({"kind": "stage", "stage": name, "state": "started"})
@@ -118,23 +152,16 @@ def _finished(run: RunStore) -> dict[str, float]:
 
 def _require_baseline(run: RunStore, dataset: DataSet) -> None:
     if not (run.folder / f"{dataset.circuit.id}_baseline.safetensors").is_file():
-        raise InputError(
-            "The stages align and dual_head start from the baseline, which this run has not "
-            'trained: add "baseline" to the stages.'
-        )
+        raise InputError(_WITHOUT_BASELINE)
 
 
 def _describe(run: RunStore, dataset: DataSet, config: TrainingConfig, resume: bool) -> None:
-    known = run.config()
-    if resume and known.get("fingerprint", dataset.fingerprint) != dataset.fingerprint:
-        raise CheckpointError(
-            f'Run "{run.folder}" was trained on other data (its fingerprint differs): '
-            "resume it with the same data, or start a new run."
-        )
+    if resume:
+        check_same_data(run, dataset)
     run.write_json(
         "config.json",
         {
-            **known,
+            **run.config(),
             "circuit": dataset.circuit.id,
             "fingerprint": dataset.fingerprint,
             "source_process": dataset.source_process,

@@ -140,6 +140,26 @@ class RunStore:
             ) from error
         return self._checked_against_process(status)
 
+    def readable_status(self) -> RunStatus:
+        """Return the state, or FAILED with what is wrong where it cannot be read."""
+        try:
+            return self.status()
+        except CheckpointError as error:
+            return RunStatus(RunState.FAILED, message=str(error))
+
+    def worker(self) -> tuple[int, float]:
+        """Return number and start time of the process that works, or worked last, on the run."""
+        status = self.readable_status()
+        if (self.folder / LAUNCH).is_file() and (status.state == RunState.QUEUED or not status.pid):
+            launched = self.read_json(LAUNCH)
+            return launched["pid"], launched["pid_started"]
+        return status.pid, status.pid_started
+
+    def is_worked_on(self) -> bool:
+        """Whether another process than the calling one works on the run."""
+        pid, started = self.worker()
+        return pid != os.getpid() and is_alive(pid, started)
+
     def set_status(self, state: RunState, stage: str = "", message: str = "") -> None:
         """Record a new state; RUNNING records the calling process as the one that works."""
         now = time.time()
@@ -212,8 +232,9 @@ class RunStore:
                 return replace(status, state=RunState.LOST, message=message)
             silence = time.time() - status.heartbeat
             if silence > STALE_AFTER:
-                message = f"No sign of life for {silence:.0f} s: cancel or resume the run."
-                return replace(status, state=RunState.LOST, message=message)
+                # Its process is there: only a cancel makes room for another one.
+                message = f"No sign of life for {silence:.0f} s: wait, or cancel the run."
+                return replace(status, message=message)
         if status.state == RunState.QUEUED and (self.folder / LAUNCH).is_file():
             launch = self.read_json(LAUNCH)
             if not is_alive(launch["pid"], launch["pid_started"]):

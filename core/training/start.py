@@ -14,7 +14,7 @@ from core.circuits import Circuit, load_circuit
 from core.config import STAGES, TrainingConfig, preset, with_overrides
 from core.data import DataSet, load_dataset
 from core.errors import CheckpointError, CrossfabError, InputError
-from core.training.pipeline import check_stages, train
+from core.training.pipeline import check_new_stages, check_same_data, check_stages, train
 from core.training.run_store import RunState, RunStore
 from core.training.watch import Cancelled
 
@@ -39,7 +39,8 @@ def start_training(
     """Check everything, then train into the run folder ``out``.
 
     Args:
-        preset_name: one of the presets; ``overrides`` such as ``align.lr=1e-3`` go on top.
+        preset_name: one of the presets; ``overrides`` such as ``align.lr=1e-3`` go on top, of
+            ``val_split`` and ``seed`` too.
         report: called with a line of progress now and then.
 
     Raises:
@@ -49,11 +50,15 @@ def start_training(
     """
     config = with_overrides(
         preset(preset_name),
-        [*overrides, f"data.val_split={val_split}", f"data.seed={seed}"],
+        [f"data.val_split={val_split}", f"data.seed={seed}", *overrides],
     )
     stages = check_stages(stages)
-    dataset = load_dataset(data, circuit, val_split=val_split, seed=seed)
-    run = _open(out, resume, circuit, data, preset_name, overrides, stages, config)
+    dataset = load_dataset(data, circuit, config.data.val_split, config.data.seed)
+    if resume:
+        run = _resumed(out, dataset, config)
+    else:
+        check_new_stages(stages)
+        run = _created(out, circuit, data, preset_name, overrides, stages, config)
     # Small networks on a few cores train fastest with one thread each.
     torch.set_num_threads(1)
     with _state_of(run), _terminated_is_cancelled(run):
@@ -107,9 +112,28 @@ def run_dataset(run_folder: str | Path, advice: str) -> DataSet:
     return dataset
 
 
-def _open(
+def _resumed(out: Path, dataset: DataSet, config: TrainingConfig) -> RunStore:
+    """A run to go on with; refused before anything of it is changed."""
+    run = RunStore(out)
+    known = run.config()
+    if run.is_worked_on():
+        raise InputError(f'Run "{out}" still works: wait for its end, or cancel it first.')
+    if known.get("circuit", dataset.circuit.id) != dataset.circuit.id:
+        raise CheckpointError(
+            f'Run "{out}" is of the circuit "{known["circuit"]}": resume it with that circuit.'
+        )
+    check_same_data(run, dataset)
+    if known.get("config", config.to_dict()) != config.to_dict():
+        raise CheckpointError(
+            f'Run "{out}" was started with other settings: resume it with the same preset and '
+            "overrides, or start a new run."
+        )
+    run.clear_cancel()
+    return run
+
+
+def _created(
     out: Path,
-    resume: bool,
     circuit: Circuit,
     data: Path,
     preset_name: str,
@@ -117,21 +141,11 @@ def _open(
     stages: Sequence[str],
     config: TrainingConfig,
 ) -> RunStore:
-    if resume:
-        run = RunStore(out)
-        known = run.config().get("config", config.to_dict())
-        if known != config.to_dict():
-            raise CheckpointError(
-                f'Run "{out}" was started with other settings: resume it with the same preset and '
-                "overrides, or start a new run."
-            )
-        run.clear_cancel()
-        return run
     return RunStore.create(
         out,
         {
             "circuit": circuit.id,
-            "circuit_file": "" if _is_shipped(circuit) else str(circuit.path),
+            "circuit_file": "" if _is_shipped(circuit) else str(circuit.path.resolve()),
             "data": _data_name(data),
             "preset": preset_name,
             "overrides": list(overrides),
@@ -144,7 +158,8 @@ def _open(
 
 def _data_name(data: Path) -> str:
     """The data folder as a run remembers it: bundled data wherever the project lies."""
-    return str(data.relative_to(PROJECT)) if data.is_relative_to(PROJECT) else str(data)
+    data, project = data.resolve(), PROJECT.resolve()
+    return str(data.relative_to(project)) if data.is_relative_to(project) else str(data)
 
 
 def _is_shipped(circuit: Circuit) -> bool:

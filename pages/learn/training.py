@@ -144,7 +144,8 @@ def launch_panel(selection: Selection) -> None:
         key="training_start",
         icon=":material/play_arrow:",
         width="stretch",
-        disabled=not able,
+        disabled=not (able and chosen),
+        help=None if chosen else "Pick the stages to train",
     ):
         request = jobs.TrainingRequest(
             circuit=selection.circuit.id,
@@ -288,7 +289,7 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
         main = next(iter(stores))
         store = stores[main]
         jobs.pursue_cancel(store)
-        status, config = store.status(), store.config()
+        status, config = store.readable_status(), store.config()
     except CrossfabError as error:
         show_fault(error, "The run cannot be shown")
         return
@@ -301,6 +302,8 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
     if not status.state.is_finished():
         others = [RunStore(folder) for folder in folders.values() if folder != store.folder]
         progress_bar(progress, status, usual_seconds(config, others))
+    if status.message and not status.state.is_finished():
+        st.caption(status.message)
     elif status.state in (RunState.FAILED, RunState.LOST):
         st.warning(status.message or meaning, icon=":material/error:")
     curves(stores, main)
@@ -376,7 +379,7 @@ with right:
         chosen = shown_runs(folders, selection)
         if chosen:
             active = any(
-                not RunStore(folders[name]).status().state.is_finished() for name in chosen
+                not RunStore(folders[name]).readable_status().state.is_finished() for name in chosen
             )
             st.fragment(watch, run_every=POLL if active else None)(chosen, folders)
         everything = st.expander(

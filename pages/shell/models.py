@@ -126,7 +126,7 @@ def needed_run(selection: Selection) -> Path:
         )
         st.stop()
     if not (selection.run / "evaluation.json").is_file():
-        state = RunStore(selection.run).status().state
+        state = RunStore(selection.run).readable_status().state
         empty_state(
             f"The run {selection.run_name} has no results yet",
             f"It is **{state}**; the ensemble is fitted at the end of a run. "

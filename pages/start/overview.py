@@ -50,11 +50,11 @@ def training_step(selection: Selection) -> None:
         step("Training", MISSING, "missing", "No run of this circuit yet.", page)
         return
     runs = places.run_folders(selection.circuit.id).items()
-    states = {name: RunStore(folder).status().state for name, folder in runs}
+    states = {name: RunStore(folder).readable_status().state for name, folder in runs}
     if working := [name for name, state in states.items() if not state.is_finished()]:
         step("Training", WORKING, "running", f"Run {working[0]} is at work.", page)
         return
-    status = RunStore(selection.run).status()
+    status = RunStore(selection.run).readable_status()
     colour = DONE if status.state == RunState.DONE else MISSING
     when = f" on {datetime.fromtimestamp(status.finished):%d %b %Y}" if status.finished else ""
     step("Training", colour, str(status.state), f"Run {selection.run_name}{when}", page)

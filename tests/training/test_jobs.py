@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -14,7 +15,15 @@ from core.errors import InputError
 from core.training import jobs
 from core.training.jobs import TrainingRequest
 from core.training.processes import NICENESS
-from core.training.run_store import LAUNCH, LOG, STATUS, RunState, RunStore
+from core.training.run_store import (
+    HEARTBEAT,
+    LAUNCH,
+    LOG,
+    STALE_AFTER,
+    STATUS,
+    RunState,
+    RunStore,
+)
 from tests.processes import until
 
 # Works until it is told to stop, or until nobody is left to tell it.
@@ -62,8 +71,39 @@ def test_flags_are_those_of_the_command_line():
         "5t_opamp", data="d", preset="quick", overrides=("align.lr=1e-3",), stages=("a", "b")
     )
     assert " ".join(request.flags()) == (
-        "--circuit 5t_opamp --preset quick --seed 42 --data d --stages a,b --set align.lr=1e-3"
+        "--circuit 5t_opamp --preset quick --seed 42 --val-split 0.2 --data d --stages a,b "
+        "--set align.lr=1e-3"
     )
+
+
+def test_a_resume_asks_for_what_the_run_was_started_with(tmp_path, monkeypatch):
+    began = {"circuit": "mine", "circuit_file": "6t.toml", "seed": 7, "preset": "quick"}
+    began |= {"config": {"data": {"val_split": 0.3, "seed": 7}}, "stages": ["baseline"]}
+    run = RunStore.create(tmp_path / "run", began)
+    run.set_status(RunState.CANCELLED)
+    run.append({"kind": "log", "message": "began"})
+    jobs.resume(tmp_path, run)
+    command = " ".join(run.read_json(LAUNCH)["command"])
+    until(lambda: has_ended(run))
+    for flags in ("--circuit 6t.toml", "--val-split 0.3", "--seed 7", "--stages baseline"):
+        assert flags in command
+
+
+def test_a_damaged_run_keeps_nobody_from_training_and_can_be_deleted(tmp_path):
+    damaged = RunStore.create(tmp_path / "damaged", {"circuit": "5t_opamp"})
+    (damaged.folder / STATUS).unlink()
+    assert jobs.active_runs(tmp_path) == []
+    run = jobs.launch(tmp_path, "next", TrainingRequest("6t_opamp"))
+    until(lambda: has_ended(run))
+    jobs.delete(damaged)
+    assert not damaged.folder.exists()
+
+
+@pytest.mark.parametrize("stages", [("align",), ("mdn",), ("nonsense",)])
+def test_stages_that_cannot_stand_alone_start_no_run(tmp_path, stages):
+    with pytest.raises(InputError):
+        jobs.launch(tmp_path, "run", TrainingRequest("5t_opamp", stages=stages))
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_launch_with_bad_input_fails_with_the_sentence_of_the_command_line(tmp_path):
@@ -98,6 +138,18 @@ def test_no_more_runs_start_than_the_machine_bears(tmp_path, worker, monkeypatch
 def test_a_name_that_is_no_folder_name_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="is no name for a run"):
         jobs.launch(tmp_path, name, TrainingRequest("5t_opamp"))
+
+
+def test_a_run_that_is_silent_is_cancelled_all_the_same(run, worker):
+    process = worker(run, OBEDIENT)
+    long_ago = run.status().heartbeat - STALE_AFTER - 10
+    for name in (STATUS, HEARTBEAT):
+        (run.folder / name).touch()
+        os.utime(run.folder / name, (long_ago, long_ago))
+    jobs.cancel(run)
+    until(lambda: jobs.pursue_cancel(run, grace=0.001) or process.poll() is not None)
+    jobs.pursue_cancel(run)
+    assert run.status().state == RunState.CANCELLED
 
 
 def test_a_taken_name_is_refused(tmp_path, run):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -14,8 +16,8 @@ from safetensors.torch import load_file
 from core.data import load_dataset
 from core.ensemble import MODELS
 from core.errors import CheckpointError, InputError, TrainingError
-from core.training.run_store import RunState, RunStore
-from core.training.start import run_circuit, start_training
+from core.training.run_store import STATUS, RunState, RunStore
+from core.training.start import run_circuit, run_data_folder, start_training
 from core.training.watch import Cancelled
 from tests.synthetic import FILES, write_dataset
 from tests.tiny import CIRCUIT, OVERRIDES, tiny_run
@@ -175,6 +177,33 @@ def test_a_resume_on_other_data_is_refused(data, tmp_path):
     other = write_dataset(tmp_path / "data", seed=9)
     with pytest.raises(CheckpointError, match="fingerprint"):
         tiny_run(other, out, stages=("baseline",), resume=True)
+    assert RunStore(out).status().state == RunState.DONE
+
+
+def test_a_run_that_another_process_works_on_is_not_resumed(data, tmp_path):
+    out = tmp_path / "run"
+    tiny_run(data, out, stages=("baseline",))
+    store, parent = RunStore(out), psutil.Process().parent()
+    store.set_status(RunState.RUNNING)
+    working = {"pid": parent.pid, "pid_started": parent.create_time()}
+    store.write_json(STATUS, {**store.read_json(STATUS), **working})
+    with pytest.raises(InputError, match="still works"):
+        tiny_run(data, out, stages=("baseline",), resume=True)
+    assert store.status().pid == parent.pid
+
+
+def test_split_and_seed_may_be_overridden_like_any_setting(data, tmp_path):
+    settings = ("data.seed=7", "data.val_split=0.3")
+    config = tiny_run(data, tmp_path / "run", *settings, stages=("baseline",)).config()
+    assert config["config"]["data"] == {"val_split": 0.3, "seed": 7}
+    assert config["seed"] == 7
+
+
+def test_data_named_from_another_folder_are_found_again(data, tmp_path, monkeypatch):
+    monkeypatch.chdir(data.parent)
+    run = tiny_run(Path(data.name), tmp_path / "run", stages=("baseline",))
+    monkeypatch.chdir(tmp_path)
+    assert run_data_folder(run.folder) == data.resolve()
 
 
 def test_a_resume_with_other_settings_is_refused(data, tmp_path):
@@ -208,12 +237,14 @@ def test_a_loss_that_is_not_finite_fails_the_run_with_its_place(data, tmp_path):
         (("algn",), 'Unknown stage: "algn". Did you mean "align"?'),
         ((), "No stage is given"),
         (("align",), 'add "baseline" to the stages'),
+        (("mdn",), "add another stage"),
     ],
 )
 def test_stages_that_make_no_sense_are_refused(data, tmp_path, stages, expected):
     with pytest.raises(InputError) as caught:
         tiny_run(data, tmp_path / "run", stages=stages)
     assert expected in str(caught.value)
+    assert not (tmp_path / "run").exists()
 
 
 def test_bad_input_leaves_nothing_behind(data, tmp_path):

@@ -97,13 +97,21 @@ def test_a_reused_process_number_does_not_count_as_alive(store):
     assert store.status().state == RunState.LOST
 
 
-def test_a_silent_run_is_lost_and_a_heartbeat_finds_it_again(store):
+def test_a_silent_run_that_is_there_says_for_how_long_until_a_heartbeat(store):
     store.set_status(RunState.RUNNING)
     long_ago = store.status().heartbeat - STALE_AFTER - 10
     os.utime(store.folder / STATUS, (long_ago, long_ago))
-    assert store.status().state == RunState.LOST
+    assert store.status().state == RunState.RUNNING
+    assert "No sign of life for 31" in store.status().message
     store.heartbeat()
     assert store.status().state == RunState.RUNNING
+    assert store.status().message == ""
+
+
+def test_what_cannot_be_read_is_failed_where_it_is_listed(store):
+    (store.folder / STATUS).write_text("{")
+    assert store.readable_status().state == RunState.FAILED
+    assert "is damaged" in store.readable_status().message
 
 
 def test_a_launch_that_died_before_training_is_failed_with_its_last_words(store):
