@@ -46,7 +46,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except CrossfabError as error:
         code = _report([str(error)], 1)
     except OSError as error:
-        code = _report([f'"{error.filename}": {error.strerror}.'], 1)
+        place = "A file" if error.filename is None else f'"{error.filename}"'
+        code = _report([f"{place}: {error.strerror}."], 1)
     sys.exit(code if isinstance(code, int) else 0)
 
 
@@ -313,7 +314,7 @@ def evaluate(
     report = evaluate_run(run_folder, designs, targets)
     click.echo(report.text())
     if json_file is not None:
-        files.write_text(json.dumps(report.to_dict(), indent=1), json_file)
+        files.write_text(json.dumps(files.plain(report.to_dict()), indent=1), json_file)
 
 
 @commands.command(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -56,6 +57,7 @@ SPEC_FLAGS = {
 }
 SIGN_OFF_FILES = ("verification.csv", "campaign.csv", "corner_candidates.csv", "corners.csv")
 SIGN_OFF_FOLDERS = ("datasheets", "confirmed", "corner_confirmed")
+FASTEST = 10.0  # learning rate of Adam, in spreads of the sizes
 # The least value of a number that may not be any.
 LEAST = {
     "until": ("--until", 0),
@@ -255,8 +257,10 @@ def _check_flags(flags: Flags) -> None:
         for name, (flag, least) in LEAST.items()
         if not flags[name] >= least
     ]
-    if not flags["lr"] > 0:
-        faults.append(f"--lr is {flags['lr']:g}: give a number above 0.")
+    if not 0 < flags["lr"] <= FASTEST:
+        faults.append(f"--lr is {flags['lr']:g}: give a number above 0, {FASTEST:g} at most.")
+    if not flags["prior"] < math.inf:
+        faults.append(f"--prior is {flags['prior']:g}: give a finite number.")
     if faults:
         raise InputError(faults)
 

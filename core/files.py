@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -10,7 +11,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from core.errors import InputError
 
@@ -66,6 +67,17 @@ def write_text(text: str, path: Path) -> None:
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table as CSV, six digits a number, whole or not at all."""
     write_text(table.to_csv(index=False, float_format="%.6g"), path)
+
+
+def plain(value: Any) -> Any:
+    """Return what JSON knows of a value: NaN and infinities, which it has no word for, as null."""
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "item"):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_folder(folder: Path, texts: Mapping[str, str]) -> Path:

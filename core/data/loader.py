@@ -26,6 +26,7 @@ FILES = {
 OPTIONAL_TARGETS = ("supply_current", "failure")
 OPERATING_POINTS = f"target/{FILE}"
 FEWEST_VALID = {"source": 20, "target": 10}
+FEWEST_IN_SPLIT = (5, 2)  # working rows of B to learn from, and to report on
 _TOLERANCE = 1e-6  # Relative slack at the bounds, for values rounded to six digits.
 
 
@@ -70,6 +71,7 @@ def load_dataset(
     if faults:
         raise InputError(faults)
     train_rows, validation_rows = split_rows(len(tables["target"]), val_split, seed)
+    _check_split(tables["target"].valid, train_rows, validation_rows)
     source_process, target_process = _process_names(folder, circuit)
     return DataSet(
         circuit=circuit,
@@ -82,6 +84,19 @@ def load_dataset(
         source_process=source_process,
         target_process=target_process,
     )
+
+
+def _check_split(valid: np.ndarray, train_rows: np.ndarray, validation_rows: np.ndarray) -> None:
+    """Refuse a split that leaves a side with nothing to learn from, or to report on."""
+    parts = {"learn from": train_rows, "report on": validation_rows}
+    faults = [
+        f"The split leaves {int(valid[rows].sum())} working amplifiers of B to {purpose}: expected "
+        f"at least {fewest}; give another validation split or seed, or more rows of B."
+        for (purpose, rows), fewest in zip(parts.items(), FEWEST_IN_SPLIT, strict=True)
+        if valid[rows].sum() < fewest
+    ]
+    if faults:
+        raise InputError(faults)
 
 
 def split_rows(n: int, val_split: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Mapping
@@ -28,7 +27,7 @@ DESCRIPTION = "dataset.json"  # names the processes; it may come along
 # What may come along, and where it goes: also what the simulator said of each transistor.
 OPTIONAL = {DESCRIPTION: "", operating_point.FILE: "target"}
 FIRST = 5  # rows of a preview
-LARGEST = 100_000_000  # bytes of one unpacked file
+LARGEST = 100_000_000  # bytes that a zip, or a file in it, may unpack to
 
 
 def store_upload(files: Mapping[str, bytes], circuit: Circuit, root: Path, name: str) -> DataSet:
@@ -56,7 +55,12 @@ def store_upload(files: Mapping[str, bytes], circuit: Circuit, root: Path, name:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         load_dataset(folder, circuit)
-        shutil.move(folder, root / name)
+        try:
+            folder.rename(root / name)
+        except OSError:  # Somebody else's of that name has come in the meantime.
+            raise InputError(
+                f'A data set named "{name}" exists already: choose another name.'
+            ) from None
     return load_dataset(root / name, circuit)
 
 
@@ -105,8 +109,8 @@ def copy_dataset(source: Path, circuit: Circuit, root: Path, name: str) -> Path:
     Raises:
         InputError: as ``store_upload`` does; nothing is kept then.
     """
-    names = (*PLACES, *OPTIONAL)
-    files = {path.name: path.read_bytes() for path in source.rglob("*") if path.name in names}
+    paths = [source / place / name for name, place in (PLACES | OPTIONAL).items()]
+    files = {path.name: path.read_bytes() for path in paths if path.is_file()}
     store_upload(files, circuit, root, name)
     return root / name
 
@@ -133,6 +137,7 @@ def _unpacked(files: Mapping[str, bytes]) -> dict[str, bytes]:
             continue
         try:
             with zipfile.ZipFile(io.BytesIO(content)) as archive:
+                _refuse_huge(name, archive)
                 found |= {
                     PurePosixPath(item.filename).name: _read(archive, item)
                     for item in archive.infolist()
@@ -140,14 +145,21 @@ def _unpacked(files: Mapping[str, bytes]) -> dict[str, bytes]:
                 }
         except zipfile.BadZipFile:
             raise InputError(f'"{name}" is no zip file: pack the four CSV files anew.') from None
+        except (RuntimeError, NotImplementedError):  # Encrypted, or packed by an unknown method.
+            raise InputError(
+                f'"{name}" cannot be unpacked: pack the four CSV files anew, without a password.'
+            ) from None
     return found
 
 
+def _refuse_huge(name: str, archive: zipfile.ZipFile) -> None:
+    """Refuse what would not fit into memory, before anything is unpacked."""
+    unpacked = sum(item.file_size for item in archive.infolist())
+    if unpacked > LARGEST:
+        raise InputError(f'"{name}" unpacks to {unpacked:,} bytes: at most {LARGEST:,} are read.')
+
+
 def _read(archive: zipfile.ZipFile, item: zipfile.ZipInfo) -> bytes:
-    if item.file_size > LARGEST:
-        raise InputError(
-            f'"{item.filename}" unpacks to {item.file_size:,} bytes: at most {LARGEST:,} are read.'
-        )
     with archive.open(item) as file:
         # The size in the head may lie; reading stops at the limit either way.
         content = file.read(LARGEST + 1)

@@ -21,6 +21,7 @@ from core.devices.topology import Branch, Topology, Transistor
 from core.devices.transistor import TransistorModel
 from core.errors import CheckpointError
 from core.models import Checkpoint, fill, load_checkpoint
+from core.models.checkpoint import read_manifest
 from core.models.stored import tensors_of
 from core.spice.checks import make_conditions
 from core.spice.netlist import bench
@@ -91,8 +92,9 @@ def save_amplifier(work: Workspace, model: AmplifierModel) -> None:
 
 
 def has_amplifier(folder: Path, circuit: Circuit) -> bool:
-    """Whether a run has learned B's transistors."""
-    return (folder / f"{circuit.id}_{AMPLIFIER}.safetensors").is_file()
+    """Whether a run has learned B's transistors, even where their file is missing by now."""
+    name = f"{circuit.id}_{AMPLIFIER}.safetensors"
+    return (folder / name).is_file() or name in read_manifest(folder)
 
 
 def load_amplifier(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,17 +19,6 @@ from core.errors import InputError
 from core.training.start import run_dataset
 
 WORST = 10
-_FIGURES = {
-    "mse": "mean square error, physical units squared",
-    "mae": "mean absolute error, physical units",
-    "r2": "R2 in physical units",
-    "log_r2": "R2 of log10 (linear for an angle)",
-    "median_relative_error": "median of |error| / |value|",
-    "p95_relative_error": "95th percentile of |error| / |value|",
-    "coverage": "share of rows inside the 90 % interval",
-    "mean_width": "mean width of the interval, physical units",
-    "median_relative_width": "median of width / |value|",
-}
 
 
 @dataclass(frozen=True)
@@ -36,7 +26,11 @@ class Evaluation:
     """Accuracy and calibration per model and metric on held-out rows of B.
 
     Attributes:
-        table: indexed by (model, metric); columns as described in the source.
+        table: indexed by (model, metric); mean square error ``mse``, mean absolute error ``mae``,
+            ``r2`` and ``mean_width`` of the 90 % interval in physical units; ``log_r2``, of log10
+            (linear for an angle); ``median_relative_error``, ``p95_relative_error`` and
+            ``median_relative_width``, over the absolute value; ``coverage``, the share of rows
+            inside the interval.
         rows: how many rows were reported on (working amplifiers).
         excluded: how many rows were left out, by the data's own rule.
         validity: how well the classifier tells working amplifiers from the rest.
@@ -181,8 +175,11 @@ def figures(circuit: Circuit, metrics: pd.DataFrame, prediction: Prediction) -> 
 
 
 def r2(y: np.ndarray, predicted: np.ndarray) -> float:
-    """1 - SSE / SST."""
-    return float(1.0 - np.sum((y - predicted) ** 2) / np.sum((y - y.mean()) ** 2))
+    """1 - SSE / SST; NaN where all values are one."""
+    spread = np.sum((y - y.mean()) ** 2)
+    if spread == 0:
+        return math.nan
+    return float(1.0 - np.sum((y - predicted) ** 2) / spread)
 
 
 def _log10(value: np.ndarray) -> np.ndarray:

@@ -175,6 +175,7 @@ def fusion_weights(weights: pd.DataFrame, *, height: int = 240) -> go.Figure:
             y=list(weights.columns),
             x=100.0 * row.to_numpy(dtype=float),
             name=model_name(str(member)),
+            showlegend=True,  # One member alone has to say its name too.
             orientation="h",
             marker_color=style.MEMBERS.get(str(member), style.MUTED),
             hovertemplate=f"{model_name(str(member))}: %{{x:.1f}} %<extra></extra>",

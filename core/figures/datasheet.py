@@ -9,6 +9,7 @@ import pandas as pd
 from core.circuits import Circuit
 from core.figures.candidates import spec_sheet
 from core.figures.quantity import quantities
+from core.figures.testbench import measured_with
 from core.inverse import Specification
 from core.inverse.link import specification_to_text
 from core.spice import Process
@@ -32,7 +33,9 @@ def datasheet(
     """
     circuit = specification.circuit
     sheet = spec_sheet(specification, candidate, simulated, failure).reset_index()
-    where = "process unknown" if process is None else f"{process.label}, corner tt, 27 °C"
+    where = "process unknown"
+    if process is not None:
+        where = f"{process.label}, corner tt, 27 °C; {measured_with(circuit, process)}"
     note = "Simulated in SPICE." if simulated else "\\* predicted; not simulated in SPICE."
     if failure:
         note = f"Simulated in SPICE: no working amplifier ({failure})."

@@ -266,7 +266,8 @@ def _sentences(
 ) -> tuple[str, ...]:
     circuit = space.circuit
     by_name = {limit.requirement.name: limit for limit in limits}
-    within = f" within the limits on {', '.join(space.restricted)}" if space.restricted else ""
+    labels = ", ".join(circuit.variable(name).label for name in space.restricted)
+    within = f" within the limits on {labels}" if labels else ""
     found = [_alone_sentence(circuit, limit, within) for limit in limits if not limit.possible]
     for first, second in pairs:
         one, other = by_name[first], by_name[second]

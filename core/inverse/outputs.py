@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from core.circuits import Circuit
-from core.files import write_csv, write_folder, write_text
+from core.files import plain, write_csv, write_folder, write_text
 from core.inverse.search import DesignResult
 from core.inverse.specification import Specification
 from core.inverse.verify import Verification
@@ -90,7 +89,7 @@ def report(result: DesignResult, verification: Verification | None = None) -> di
             "rejections": dict(verification.rejections),
             "rows": verification.table.to_dict("records"),
         }
-    return {key: _plain(value) for key, value in content.items()}
+    return {key: plain(value) for key, value in content.items()}
 
 
 def describe(specification: Specification) -> dict[str, Any]:
@@ -109,16 +108,6 @@ def describe(specification: Specification) -> dict[str, Any]:
         "limits": {name: list(ends) for name, ends in specification.limits.items()},
         "ties": {tie.variable: f"{tie.ratio:g} * {tie.other}" for tie in specification.ties},
     }
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if hasattr(value, "item"):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def netlists(

@@ -38,6 +38,16 @@ def mdn_sampler(run_folder: str | Path, seed: int = 0) -> Callable[[Tensor, int]
     def sample(metrics: Tensor, count: int) -> Tensor:
         space = transforms.metrics
         wanted = space.standardise(space.transform(metrics.double()[None])).float()
+        if not bool(wanted.isfinite().all()):
+            names = [
+                name
+                for name, value in zip(circuit.metric_names, wanted[0], strict=True)
+                if not value.isfinite()
+            ]
+            raise InputError(
+                f"The inverse network has no answer for {', '.join(names)} of that value: give one "
+                "that amplifiers have."
+            )
         generator = torch.Generator().manual_seed(seed)
         drawn = model.sample(wanted, count, generator)[0]
         return transforms.sizes.inverse(drawn.double())

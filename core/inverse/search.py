@@ -132,7 +132,8 @@ def _conclude(
     if pool.diverse:
         library = question.library
         known = among(index, library.index[: library.known])
-        chosen = select_diverse(question.space, index, merit, known, n)
+        picked = select_diverse(question.space, index, merit, known, n)
+        chosen = picked[merit[picked].argsort(descending=True, stable=True)]
     else:
         chosen = torch.arange(min(n, len(index)))
     table = candidate_table(

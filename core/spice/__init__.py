@@ -1,7 +1,7 @@
 """Real SPICE numbers: processes, testbenches, engines, and the data sets made with them."""
 
 from core.spice.engines.registry import available_engines
-from core.spice.gate import failure_categories
+from core.spice.gate import SATURATION_MARGIN, failure_categories
 from core.spice.generate import generate
 from core.spice.mismatch import simulate_mismatch
 from core.spice.pdk import pdk_netlist
@@ -10,6 +10,7 @@ from core.spice.sampling import sample_designs
 from core.spice.simulate import Simulation, SimulationTable, simulate, simulate_one
 
 __all__ = [
+    "SATURATION_MARGIN",
     "Process",
     "Simulation",
     "SimulationTable",

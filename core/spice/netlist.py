@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import jinja2
+from jinja2.sandbox import SandboxedEnvironment
 
 from core.circuits import Circuit
 from core.errors import InputError
@@ -99,7 +100,9 @@ def _common_mode(entry: float | Mapping[str, float], conditions: Conditions) -> 
 
 @lru_cache(maxsize=32)
 def _template(text: str) -> jinja2.Template:
-    return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(text)
+    # A circuit is a file that people hand on: its template computes, and reaches nothing else.
+    environment = SandboxedEnvironment(undefined=jinja2.StrictUndefined)
+    return environment.from_string(text)
 
 
 def render(circuit: Circuit, design: Design, device: Callable[..., str]) -> str:

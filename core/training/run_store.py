@@ -104,7 +104,11 @@ class RunStore:
 
     def config(self) -> dict[str, Any]:
         """Return the configuration that the run was created with."""
-        config: dict[str, Any] = self.read_json(CONFIG)
+        config = self.read_json(CONFIG)
+        if not isinstance(config, dict):
+            raise CheckpointError(
+                f'"{self.folder / CONFIG}" is damaged (no table): restore the file or train again.'
+            )
         return config
 
     def read_json(self, name: str) -> Any:

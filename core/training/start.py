@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import torch
 
@@ -88,7 +89,16 @@ def run_data_folder(run_folder: str | Path) -> Path:
     Raises:
         CheckpointError: the folder is no run.
     """
-    return PROJECT / str(RunStore(run_folder).config()["data"])
+    return PROJECT / str(_entry(RunStore(run_folder), "data", str))
+
+
+def _entry(run: RunStore, name: str, kind: type) -> Any:
+    value = run.config().get(name)
+    if not isinstance(value, kind):
+        raise CheckpointError(
+            f'"{run.folder}" does not say its {name}: train again, or resume it with its data.'
+        )
+    return value
 
 
 def run_dataset(run_folder: str | Path, advice: str) -> DataSet:
@@ -101,11 +111,11 @@ def run_dataset(run_folder: str | Path, advice: str) -> DataSet:
         InputError: the data are missing, faulty, or not those that the run was trained on.
         CheckpointError: the folder is no run.
     """
-    config, circuit = RunStore(run_folder).config(), run_circuit(run_folder)
-    settings = config["config"]["data"]
+    run, circuit = RunStore(run_folder), run_circuit(run_folder)
     data = run_data_folder(run_folder)
-    dataset = load_dataset(data, circuit, settings["val_split"], settings["seed"])
-    if dataset.fingerprint != config["fingerprint"]:
+    split = TrainingConfig.from_dict(_entry(run, "config", dict)).data
+    dataset = load_dataset(data, circuit, split.val_split, split.seed)
+    if dataset.fingerprint != _entry(run, "fingerprint", str):
         raise InputError(
             f'The data in "{data}" are not those that this run was trained on: {advice}'
         )

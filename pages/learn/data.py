@@ -40,6 +40,7 @@ from pages.shell.widgets import (
     theme,
 )
 
+MOST_POINTS = 1000  # of a process in a plot
 SECONDS_A_DESIGN = 0.03  # of ngspice on one core
 PAIRED_COUNTS = (25, 50, 100, 200)
 MOST_ROWS = 1000  # of one finding
@@ -263,8 +264,11 @@ def scatter(dataset: DataSet) -> None:
     pairs = [(shown[picked[0]], shown[picked[1]]), (shown[picked[2]], shown[picked[3]])]
     columns = list({quantity.name: quantity for pair in pairs for quantity in pair}.values())
     domains = {"A": dataset.source, "B": dataset.target}
-    table = relations.scatter_table(domains, columns, most=1000)
-    st.caption("Draw a box in either plot: its designs stay coloured in both. 1,000 a process.")
+    table = relations.scatter_table(domains, columns, most=MOST_POINTS)
+    st.caption(
+        "Draw a box in either plot: its designs stay coloured in both. "
+        f"{MOST_POINTS:,} working designs a process at most."
+    )
     st.altair_chart(relations.linked_scatter(table, pairs), key="data_scatter_chart")
 
 
@@ -418,6 +422,8 @@ def generation_list(root: Path) -> None:
 
 def remaining(job: Generation) -> str:
     """Return progress and time left as text."""
+    if not job.total:
+        return "Starting"
     text = f"{job.done:,} of {job.total:,} designs"
     spent = time.time() - job.started
     if job.done:

@@ -14,6 +14,7 @@ from core.figures import candidates as pictures
 from core.figures.datasheet import datasheet
 from core.figures.quantity import quantities
 from core.figures.schematic import WIDTHS, schematic
+from core.figures.testbench import measured_with
 from core.inverse import DesignResult, report
 from core.inverse.link import specification_to_text
 from core.saved_designs import SavedDesign
@@ -128,6 +129,8 @@ def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
         elif failure:
             st.warning(f"No working amplifier: {failure}", icon=":material/error:")
     if found is not None:
+        measured = measured_with(circuit, load_process(process))
+        st.caption(f"Simulated in {load_process(process).label}: {measured}.")
         spice.responses({"Candidate": found}, "design")
     drawing = schematic(circuit, sizes, colour=INK[theme()])
     if drawing:

@@ -94,6 +94,7 @@ def compared(designs: Sequence[SavedDesign], circuit: Circuit, name: str) -> Non
         column_config={"_index": st.column_config.TextColumn(width=190)},
         alt="Designs side by side; what differs is marked",
     )
+    st.caption("Rows in teal differ between the designs; – was not simulated.")
 
 
 def _single(kept: DesignLibrary, design: SavedDesign) -> None:

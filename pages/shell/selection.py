@@ -86,16 +86,25 @@ def choose() -> None:
 def _read_address(key: str, labels: Mapping[str, str], what: str) -> None:
     """Take a name from the address before its selector does, which knows its labels alone.
 
+    And put a name that is chosen already back into an address that lost it.
+
     Args:
         key: of the selector and of the parameter.
         labels: what the selector shows, by name.
         what: the kind of thing, in words.
     """
     asked = st.query_params.get(key)
-    # Later on the address follows the selectors, a moment behind where one changes another.
-    if key in st.session_state or asked is None or asked in labels.values():
+    if key in st.session_state:
+        # Later on the address follows the selectors, a moment behind where one changes another. A
+        # page that was left for this one took them from it: set anew they are written again.
+        if asked is None:
+            st.session_state[key] = st.session_state[key]
+        return
+    if asked is None or asked in labels.values():
         return
     if asked in labels:
+        # In the address by what the selector shows, which outlives a reload.
+        st.query_params[key] = labels[asked]
         st.session_state[key] = asked
         return
     shown = next(iter(labels), None)

@@ -12,6 +12,7 @@ from core.figures import style
 from core.figures.quantity import SUPPLY_CURRENT
 from core.figures.response import bode, step_response
 from core.spice import (
+    SATURATION_MARGIN,
     Simulation,
     available_engines,
     load_process,
@@ -29,11 +30,14 @@ POINT_HELP = {
     "VDS [mV]": "Drain to source",
     "Vth [mV]": "Threshold voltage, with body effect",
     "VDsat [mV]": "VDS above which the transistor saturates",
-    "Headroom [mV]": "VDS less VDsat: negative means out of saturation",
+    "Headroom [mV]": f"VDS less VDsat: saturated from {1e3 * SATURATION_MARGIN:g} mV on",
     "gm/ID [1/V]": "Efficiency: about 5 in strong, 10 to 20 in moderate, 25 in weak inversion",
 }
 OUT_OF_SATURATION = f"color: {style.FAIL}; font-weight: 600"
-REGION_HELP = "saturation is where a transistor amplifies; headroom is |VDS| above its limit"
+REGION_HELP = (
+    "saturation is where a transistor amplifies: |VDS| is above its limit by a headroom of "
+    f"{1e3 * SATURATION_MARGIN:g} mV at least"
+)
 
 
 def simulation(

@@ -9,6 +9,7 @@ from core.figures.quantity import quantities
 from core.figures.schematic import WIDTHS, schematic
 from core.figures.sweep import sweep_chart, sweep_designs, sweep_gaps
 from core.figures.tables import metric_rows
+from core.figures.testbench import measured_with
 from core.spice import Simulation, load_process, process_names
 from pages.shell import loaders, spice
 from pages.shell.metric_help import meanings_popover
@@ -24,9 +25,16 @@ def letter(process: str) -> str:
     return dict(zip(DEFAULT_PAIR, ("A", "B"), strict=True)).get(process, process)
 
 
-def title(process: str) -> str:
-    """Return the label of a process behind its letter: the legends of the plots have no more."""
-    label = load_process(process).label
+def title(process: str, supply: float | None = None) -> str:
+    """Return the label of a process behind its letter: the legends of the plots have no more.
+
+    Args:
+        supply: V, where it may be another than the process's own.
+    """
+    known = load_process(process)
+    label = known.label
+    if supply is not None and supply != known.supply:
+        label = label.replace(f"{known.supply:g} V", f"{supply:g} V")
     return f"{letter(process)} · {label}" if letter(process) != process else label
 
 
@@ -53,7 +61,14 @@ def conditions(names: list[str]) -> tuple[list[str], str, float, dict[str, float
             help="First letter NMOS, second PMOS: typical, fast, slow",
         )
         temperature = st.number_input(
-            "Temperature [°C]", -40.0, 150.0, 27.0, 5.0, key="simulator_temperature", width=150
+            "Temperature [°C]",
+            -40.0,
+            150.0,
+            27.0,
+            5.0,
+            key="simulator_temperature",
+            persist_state="session",
+            width=150,
         )
         supplies: dict[str, float | None] = {}
         for name in chosen:
@@ -66,6 +81,7 @@ def conditions(names: list[str]) -> tuple[list[str], str, float, dict[str, float
                 0.05,
                 format="%.2f",
                 key=f"simulator_supply_{name}",
+                persist_state="session",
                 width=150,
             )
     return [name for name in names if name in chosen], corner, float(temperature), supplies
@@ -93,25 +109,31 @@ def sizes_panel(selection: Selection) -> dict[str, float]:
     return sizes
 
 
-def verdict(found: Simulation, name: str) -> str:
+def verdict(found: Simulation, label: str) -> str:
     """Return one line: whether the design works in a process, and why not."""
-    label = title(name)
     if not found.failure:
         return f":green-badge[:material/check: works] **{label}** · {found.engine}"
     return f":orange-badge[:material/error: no working amplifier] **{label}** · {found.failure}"
 
 
 def results(
-    simulations: dict[str, Simulation], selection: Selection, sizes: dict[str, float]
+    simulations: dict[str, Simulation],
+    selection: Selection,
+    sizes: dict[str, float],
+    supplies: dict[str, float | None],
 ) -> None:
     """Show metrics, responses, schematic and operating points of the simulated processes."""
+    labels = {name: title(name, supplies[name]) for name in simulations}
     for name, found in simulations.items():
-        st.markdown(verdict(found, name))
-    values = {title(name): {**found.metrics} for name, found in simulations.items()}
+        st.markdown(verdict(found, labels[name]))
+    values = {labels[name]: {**found.metrics} for name, found in simulations.items()}
     table = metric_rows(selection.circuit, values)
     currents = [spice.current_text(found) for found in simulations.values()]
     table.loc["Supply current"] = currents
     st.dataframe(table, height="content", alt="Metrics in every process")
+    for name in simulations:
+        measured = measured_with(selection.circuit, load_process(name), supplies[name])
+        st.caption(f"{labels[name]}: {measured}.")
     meanings_popover(selection.circuit, "simulator_meanings")
     spice.responses({letter(name): found for name, found in simulations.items()}, "simulator")
     drawing = schematic(selection.circuit, sizes, colour=INK[theme()])
@@ -119,12 +141,12 @@ def results(
         st.markdown("**Schematic** · W/L in um")
         st.image(drawing, width=WIDTHS[selection.circuit.id], alt="Schematic with its sizes")
     for name, found in simulations.items():
-        st.markdown(f"**Operating point**, {title(name)}")
+        st.markdown(f"**Operating point**, {labels[name]}")
         spice.operating_point(found, f"simulator_point_{name}")
     netlist = st.expander("Netlist", key="simulator_netlist", on_change="rerun")
     if netlist.open:
         for name, found in simulations.items():
-            netlist.markdown(f"**{title(name)}**")
+            netlist.markdown(f"**{labels[name]}**")
             netlist.code(found.netlist, language=None, height=300)
 
 
@@ -206,7 +228,7 @@ def workspace(selection: Selection) -> None:
                 except CrossfabError as error:
                     show_fault(error, f"{load_process(name).label} cannot be simulated")
         if simulations:
-            results(simulations, selection, sizes)
+            results(simulations, selection, sizes, supplies)
             sweep(selection, sizes, list(simulations), corner, temperature, supplies)
 
 

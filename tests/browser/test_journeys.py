@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from benchmarks.browser import settled, visit
+from core.circuits import load_circuit
 from core.training import jobs
 from core.training.run_store import RunState, RunStore
 from tests.processes import until
@@ -55,6 +56,28 @@ def test_from_a_first_visit_to_verified_candidate_and_netlist(page, base):
     lines = table.value.path().read_text().splitlines()
     assert lines[0].startswith("w1,w2,w3,l1,l2,l3,ibias,")
     assert len(lines) == 11
+
+
+@pytest.mark.parametrize("circuit", ["5t_opamp", "two_stage_opamp"])
+def test_a_what_if_begins_with_the_candidate_and_goes_on_in_the_simulator(page, base, circuit):
+    visit(page, base, "design", f"circuit={circuit}&design_tab=What+if")
+    sheet = page.locator("[data-testid=stDataFrame]").last
+    sliders = page.locator("[class*=st-key-design_what_if_]")
+    sizes = sliders.get_by_role("slider").evaluate_all(
+        "items => items.map(item => item.getAttribute('aria-valuetext'))"
+    )
+    assert len(sizes) == len(load_circuit(circuit).variables)
+    expect(sheet).to_be_visible()
+    page.get_by_role("button", name="Open in the simulator").click()
+    expect(page).to_have_url(re.compile("/simulator"))
+    settled(page)
+    expect(page.get_by_test_id("stException")).to_have_count(0)
+    shown = page.locator(f"[class*=st-key-simulator_{circuit}_]").get_by_role("slider")
+    found = shown.evaluate_all("items => items.map(item => item.getAttribute('aria-valuetext'))")
+    assert found == sizes
+    page.reload()
+    settled(page)
+    expect(page.get_by_label("Circuit", exact=True)).to_have_value(load_circuit(circuit).name)
 
 
 def test_a_slider_moved_by_keys_changes_specs_and_link(page, base):

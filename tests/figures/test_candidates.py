@@ -57,6 +57,18 @@ def test_the_sheet_marks_predictions_and_not_simulations():
     assert "Power" not in sheet.index
 
 
+def test_what_does_not_work_passes_nothing_whatever_its_numbers():
+    reason = "M1 not in saturation (headroom 0.010 V)"
+    measured = {**ROW, "dc_gain": 210.0}
+    sheet = pictures.spec_sheet(SPECIFICATION, ROW, measured, reason)
+    assert sheet.loc["DC gain", "Verdict"] == "FAIL: does not work"
+    assert sheet.loc["Phase margin", "Verdict"] == ""
+    sizes = {variable.name: float(variable.grid[1]) for variable in CIRCUIT.variables}
+    text = datasheet(SPECIFICATION, {**ROW, **sizes}, None, measured, reason)
+    assert f"Simulated in SPICE: no working amplifier ({reason})." in text
+    assert "| PASS |" not in text
+
+
 def test_intervals_are_half_widths_in_decibels_or_per_cent():
     sheet = pictures.spec_sheet(SPECIFICATION, ROW)
     assert sheet.loc["UGF", "90 %"] == "± 10 %"

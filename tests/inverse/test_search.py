@@ -137,7 +137,7 @@ def test_a_limit_that_is_in_the_way_is_named_with_what_it_costs(bench: Workbench
     limit = result.feasibility.limits[0]
     assert limit.alone == pytest.approx(5e6, rel=0.01)
     assert limit.whole == pytest.approx(20e6, rel=0.01)
-    assert "by any design within the limits on ibias" in result.conflicts[0]
+    assert "by any design within the limits on Ib" in result.conflicts[0]
     assert "Without these limits 20 V/us is reached." in result.conflicts[0]
 
 

@@ -157,6 +157,35 @@ def test_limits_on_a_size_hold_for_every_candidate(workspace, open_page):
     assert (app.dataframe[0].value["L1 [um]"] == 1.0).all()
 
 
+def test_a_spec_does_not_follow_to_another_circuit(workspace, open_page, monkeypatch):
+    monkeypatch.setattr(places, "SHIPPED", places.PROJECT / "checkpoints")
+    monkeypatch.setattr(places, "bundled_dataset_folder", bundled_dataset_folder)
+    app = open_page(PAGE, circuit="two_stage_opamp")
+    of_the_two_stage = app.query_params["spec"]
+    app.selectbox(key="circuit").set_value("5t_opamp").run()
+    assert not app.exception
+    assert app.query_params["spec"] != of_the_two_stage
+    assert (app.dataframe[0].value["P(all)"] > 0.5).any()
+
+
+def test_a_run_that_names_its_process_is_simulated_in_no_other(workspace, open_page):
+    store = RunStore(workspace / "runs" / "tiny")
+    store.write_json("config.json", {**store.config(), "target_process": "gf180mcu"})
+    app = open_page(PAGE)
+    process = app.get_by_key("design_process_tiny")
+    assert process.options == ["gf180mcu"]
+    assert process.disabled
+
+
+def test_what_is_tried_out_begins_with_the_candidate(workspace, open_page):
+    app = open_page(PAGE, design_tab="What if")
+    first = app.dataframe[0].value.iloc[0]
+    keys = {s.key: s.value for s in app.select_slider if "what_if" in (s.key or "")}
+    assert len(keys) == 7
+    w1 = next(value for key, value in keys.items() if "_w1_" in key)
+    assert w1 == first["W1 [um]"]
+
+
 def test_reset_goes_back_to_the_first_specification(workspace, open_page):
     app = open_page(PAGE)
     first = app.query_params["spec"]
