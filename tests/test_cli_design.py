@@ -172,3 +172,28 @@ def test_as_many_as_there_are_candidates_are_verified(
     assert run(*common, "--y-target", EASY, "--n", 5, "--verify", 5, *limits) == 0
     assert len(pd.read_csv(tmp_path / "out" / "verification.csv")) == 2
     assert "of 2 candidates pass" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--lr", "1e300"], "--lr is 1e+300"),
+        (["--prior", "inf"], "--prior is inf"),
+    ],
+)
+def test_a_search_that_cannot_be_is_refused(
+    common: list[object], capsys: Said, flags: list[str], said: str
+) -> None:
+    wanted = ["--y-target", EASY, "--method", "reference", *flags]
+    assert run(*common, *wanted) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_sizings_for_values_that_no_amplifier_has_are_refused(
+    root: Path, tmp_path: Path, capsys: Said
+) -> None:
+    shipped, out = root / "checkpoints" / "5t_opamp", tmp_path / "init.csv"
+    wanted = ["--y-target=-4e6,250,8e6,80,2000", "--out", out]
+    assert run("sample", "--run", shipped, *wanted) == 1
+    assert "no answer for slewrate_pos" in capsys.readouterr().err
+    assert not out.exists()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.files import new_folder, write_folder, write_text, written_aside
+from core.files import new_folder, plain, write_folder, write_text, written_aside
 
 
 def test_threads_that_write_one_file_leave_it_whole(tmp_path: Path) -> None:
@@ -82,3 +84,8 @@ def test_a_name_that_is_taken_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "there").mkdir()
     with pytest.raises(InputError, match=f'A run named "{name}" exists already'):
         new_folder(tmp_path, name, "a run")
+
+
+def test_what_json_has_no_word_for_is_null() -> None:
+    told = {"r2": -math.inf, "mse": np.float64("nan"), "rows": [np.int64(3), 0.5], 7: "text"}
+    assert plain(told) == {"r2": None, "mse": None, "rows": [3, 0.5], "7": "text"}

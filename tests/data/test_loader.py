@@ -285,3 +285,9 @@ def test_a_missing_column_of_the_operating_points_is_named(folder):
     write_points(folder, range(120))
     edit(folder, POINTS, lambda table: table.drop(columns="gds"))
     assert f'{POINTS}: column "gds" is missing' in faults(folder)
+
+
+@pytest.mark.parametrize("val_split", [0.004, 0.99])
+def test_a_split_that_leaves_a_side_too_little_is_refused(folder, val_split):
+    with pytest.raises(InputError, match=r"The split leaves \d working amplifiers of B to"):
+        load_dataset(folder, CIRCUIT, val_split=val_split)

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 
 from core.circuits import load_circuit
-from core.data import bundled_dataset_folder, load_dataset
+from core.data import bundled_dataset_folder, load_dataset, upload
 from core.data.upload import PLACES, copy_dataset, previews, store_upload, template
 from core.errors import InputError
 from tests.synthetic import write_dataset
@@ -112,3 +112,30 @@ def test_a_preview_counts_and_shows_the_rows_of_every_table(files, tmp_path):
 def test_a_preview_of_what_is_no_table_is_empty():
     (part,) = previews({"odd.csv": b""})
     assert (part.rows, len(part.head)) == (0, 0)
+
+
+def test_a_zip_with_a_password_is_said_to_be_one(files, tmp_path):
+    content = bytearray(packed(files))
+    for signature, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        place = content.find(signature)
+        while place >= 0:
+            content[place + offset] |= 1  # The flag of an encrypted member.
+            place = content.find(signature, place + 1)
+    with pytest.raises(InputError, match="without a password"):
+        store_upload({"all.zip": bytes(content)}, CIRCUIT, tmp_path / "sets", "mine")
+
+
+def test_a_zip_that_unpacks_to_more_than_memory_bears_is_refused(files, tmp_path, monkeypatch):
+    monkeypatch.setattr(upload, "LARGEST", sum(map(len, files.values())) - 1)
+    with pytest.raises(InputError, match="unpacks to"):
+        store_upload({"all.zip": packed(files)}, CIRCUIT, tmp_path / "sets", "mine")
+    assert not (tmp_path / "sets" / "mine").exists()
+
+
+def test_a_copy_takes_the_data_and_no_leftovers_below_them(files, tmp_path):
+    original = store_upload(files, CIRCUIT, tmp_path, "mine").folder
+    leftover = original / "target" / "old"
+    leftover.mkdir()
+    (leftover / "target_targets.csv").write_text("nothing")
+    copy = copy_dataset(original, CIRCUIT, tmp_path, "copy")
+    assert load_dataset(copy, CIRCUIT).fingerprint == load_dataset(original, CIRCUIT).fingerprint

@@ -243,3 +243,10 @@ def test_the_gaussian_process_comes_back_as_it_was_fitted(tiny):
         mean, _ = process(transforms.features(known.designs[known.valid]))
     gain = CIRCUIT.metric_names.index("dc_gain")
     assert (mean - y)[:, gain].abs().max() < 0.01
+
+
+def test_a_run_without_the_file_of_its_transistors_says_so(root, tmp_path):
+    folder = tmp_path / "shipped"
+    shutil.copytree(root / "checkpoints" / "5t_opamp", folder)
+    (folder / "5t_opamp_amplifier.safetensors").unlink()
+    assert 'amplifier.safetensors" is missing' in refused(folder)

@@ -126,3 +126,12 @@ def test_circuit_without_a_netlist_is_refused() -> None:
 def test_shifted_card_moves_threshold_and_mobility() -> None:
     shifted = shift_card("level=14 vth0=0.5 u0=0.02 lu0=1e-9 ua=3", 0.01, 0.05)
     assert shifted == "level=14 vth0=0.51 u0=0.021 lu0=1.05e-09 ua=3"
+
+
+def test_a_template_reaches_nothing_outside_itself() -> None:
+    circuit = load_circuit("5t_opamp")
+    text = "{{ cycler.__init__.__globals__.os.getcwd() }}"
+    broken = dataclasses.replace(circuit, netlist=text)
+    conditions = Conditions(load_process("gf180mcu"), "tt", 27.0, 3.3)
+    with pytest.raises(InputError, match="netlist template"):
+        amplifier(broken, conditions, WORKING[circuit.id])
