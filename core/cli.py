@@ -265,6 +265,13 @@ def check(circuit_name: str, data: Path | None, val_split: float, seed: int) -> 
 )
 @click.option("--set", "overrides", multiple=True, help="Override one, as in align.lr=1e-3.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out where it stopped.")
+@click.option(
+    "--device",
+    type=click.Choice(("auto", "cpu", "cuda")),
+    default="auto",
+    show_default=True,
+    help="Where to train; auto takes CUDA where there is one.",
+)
 @_val_split
 @_seed(42)
 def train(
@@ -275,6 +282,7 @@ def train(
     preset: str,
     overrides: tuple[str, ...],
     resume: bool,
+    device: str,
     val_split: float,
     seed: int,
 ) -> None:
@@ -293,6 +301,7 @@ def train(
         val_split=val_split,
         seed=seed,
         resume=resume,
+        device=device,
         report=lambda line: click.echo(line, err=True),
     )
     click.echo(f"Run: {run.folder}")
@@ -422,7 +431,8 @@ def sample(run_folder: Path, y_target: str, n: int, out: Path, seed: int) -> Non
     type=click.Choice(("default", "reference")),
     default="default",
     show_default=True,
-    help="Gauss-Newton search, or Adam and L-BFGS as in the source documents.",
+    help="Gauss-Newton search, or Adam and L-BFGS as in the source documents (on the networks "
+    "alone; the ensemble ranks what they find).",
 )
 @click.option("--n-init", default=512, show_default=True, help="Starts (reference).")
 @click.option("--steps", default=800, show_default=True, help="Adam steps (reference).")

@@ -14,9 +14,9 @@ from filelock import FileLock
 from core.circuits import Circuit
 from core.data.loader import BUNDLED, FILES, load_dataset, read_designs, read_metrics
 from core.errors import InputError
+from core.spice.generate import DESCRIPTION
 
 DESIGN_FILE, TARGET_FILE = FILES["target"]
-DESCRIPTION = "dataset.json"
 # The first is renamed to the second when everything in it is written and checked.
 ASIDE, READY, LOCK = ".adding", ".added", ".adding.lock"
 

@@ -22,7 +22,7 @@ def drift_table(dataset: DataSet) -> pd.DataFrame:
     Returns:
         Indexed by column: ``kind`` (design or metric), ``ks`` (0 to 1), ``p_value``,
         ``wasserstein`` (in standard deviations of A), ``median_ratio`` (B over A, physical
-        units), ``verdict``. Metrics count where they were measured.
+        units), ``verdict``. Metrics are those of working amplifiers.
     """
     rows = []
     for variable in dataset.circuit.variables:

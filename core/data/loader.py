@@ -17,11 +17,13 @@ from core.data.quality import measured_metrics
 from core.data.reading import cell_faults, column_faults, numbers, read_text_table
 from core.data.tables import DataSet, DomainTable
 from core.errors import InputError
+from core.spice.generate import DESCRIPTION
+from core.spice.generate import FILES as NAMES
 
 BUNDLED = Path(__file__).parents[2] / "data"
 FILES = {
-    "source": ("source/pretrain_design_features.csv", "source/pretrain_targets.csv"),
-    "target": ("target/target_design_features.csv", "target/target_targets.csv"),
+    domain: (f"{domain}/{designs}", f"{domain}/{targets}")
+    for domain, (designs, targets) in NAMES.items()
 }
 OPTIONAL_TARGETS = ("supply_current", "failure")
 OPERATING_POINTS = f"target/{FILE}"
@@ -270,7 +272,7 @@ def _count_faults(domain: str, table: DomainTable) -> list[str]:
 
 
 def _process_names(folder: Path, circuit: Circuit) -> tuple[str, str]:
-    path = folder / "dataset.json"
+    path = folder / DESCRIPTION
     if not path.is_file():
         return "A", "B"
     try:

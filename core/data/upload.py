@@ -16,14 +16,9 @@ from core.data.loader import load_dataset
 from core.data.tables import DataSet
 from core.errors import InputError, suggest
 from core.files import new_folder
+from core.spice.generate import DESCRIPTION, FILES
 
-PLACES = {
-    "pretrain_design_features.csv": "source",
-    "pretrain_targets.csv": "source",
-    "target_design_features.csv": "target",
-    "target_targets.csv": "target",
-}
-DESCRIPTION = "dataset.json"  # names the processes; it may come along
+PLACES = {name: domain for domain, names in FILES.items() for name in names}
 # What may come along, and where it goes: also what the simulator said of each transistor.
 OPTIONAL = {DESCRIPTION: "", operating_point.FILE: "target"}
 FIRST = 5  # rows of a preview

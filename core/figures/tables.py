@@ -25,6 +25,17 @@ FIGURES: Mapping[str, tuple[str, bool]] = {
     "coverage": ("Share inside the 90 % interval", True),
     "median_relative_width": ("Median width of the 90 % interval over the value", False),
 }
+_OPERATING_POINT = {
+    "id": ("ID [uA]", 1e6),
+    "gm": ("gm [uS]", 1e6),
+    "gds": ("gds [uS]", 1e6),
+    "vgs": ("VGS [mV]", 1e3),
+    "vds": ("VDS [mV]", 1e3),
+    "vth": ("Vth [mV]", 1e3),
+    "vdsat": ("VDsat [mV]", 1e3),
+    "headroom": ("Headroom [mV]", 1e3),
+    "gm_over_id": ("gm/ID [1/V]", 1.0),
+}
 
 
 def accuracy_table(evaluation: Mapping[str, Any], figure: str, circuit: Circuit) -> pd.DataFrame:
@@ -117,3 +128,11 @@ def metric_rows(
     }
     labels = [shown[metric].label for metric in circuit.metric_names]
     return pd.DataFrame(columns, index=pd.Index(labels, name="Metric"))
+
+
+def operating_point_table(point: pd.DataFrame) -> pd.DataFrame:
+    """Return the operating point of every transistor in uA, uS and mV, for people."""
+    view = point[["device", "region"]].rename(columns={"device": "Device", "region": "Region"})
+    for column, (head, factor) in _OPERATING_POINT.items():
+        view[head] = point[column] * factor
+    return view

@@ -1,6 +1,6 @@
 """Checkpoints: one safetensors file each, its description as JSON in the header, a manifest.
 
-Nothing is ever unpickled. The header says what the file is and for which circuit and data it
+Nothing here is ever unpickled. The header says what the file is and for which circuit and data it
 was trained; the manifest of the folder holds the SHA-256 of every file.
 """
 

@@ -21,6 +21,7 @@ FILES = {
     "source": ("pretrain_design_features.csv", "pretrain_targets.csv"),
     "target": ("target_design_features.csv", "target_targets.csv"),
 }
+DESCRIPTION = "dataset.json"  # names the processes; made by whoever makes a data set here
 _DIGITS = "%.6g"
 # Common-mode rejection hangs on some 10 uV between the gates of an input pair at a volt or more.
 _OPERATING_POINT_DIGITS = "%.9g"
@@ -67,7 +68,7 @@ def generate(
             _write_domain(aside, domain, circuit, process, rows, name, jobs, report)
             done += len(rows)
         description = _description(circuit, parts, seed, name)
-        (aside / "dataset.json").write_text(json.dumps(description, indent=2) + "\n")
+        (aside / DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n")
         aside.chmod(0o755)
         if folder.exists():
             folder.rmdir()

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from core.errors import InputError
 from core.files import new_folder, write_text
-from core.training.processes import last_lines, send_signal, start_command
-from core.training.run_store import RunState, is_alive, last_line
+from core.training.processes import last_lines, last_words, send_signal, start_command
+from core.training.run_store import RunState, is_alive
 
 JOBS = ".jobs"  # beside the data sets; hidden, so that it is none itself
 _PROGRESS = re.compile(r"(\d+) of (\d+)")
@@ -107,5 +107,5 @@ def _generation(root: Path, folder: Path) -> Generation:
         state = RunState.DONE
     else:
         state = RunState.CANCELLED if (folder / "cancelled").exists() else RunState.FAILED
-    message = last_line(folder / "log").removeprefix("error: ")
+    message = last_words(folder / "log")
     return Generation(folder.name, state, done, total, message, launched["pid_started"])

@@ -88,7 +88,7 @@ def fit(
         The number of epochs done.
 
     Raises:
-        Cancelled: the watcher said so; the last whole epoch is at the resume point.
+        Cancelled: the watcher said so; what was saved last is at the resume point.
         TrainingError: the loss is not finite; the networks are back at the last good epoch.
     """
     with seeded(seed):

@@ -56,3 +56,8 @@ def last_lines(log: Path, lines: int) -> str:
     text = log.read_bytes().decode("utf-8", errors="replace") if log.is_file() else ""
     kept = [line.rsplit("\r", 1)[-1] for line in text.rstrip().split("\n")]
     return "\n".join(kept[-lines:])
+
+
+def last_words(log: Path) -> str:
+    """Return the last line of a log, of an error what it says: it may follow a progress line."""
+    return last_lines(log, 1).rpartition("error: ")[2].strip()

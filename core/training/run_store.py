@@ -19,6 +19,7 @@ import psutil
 
 from core.errors import CheckpointError, InputError
 from core.files import write_text
+from core.training.processes import last_words
 
 CONFIG = "config.json"
 STATUS = "status.json"
@@ -242,8 +243,7 @@ class RunStore:
         if status.state == RunState.QUEUED and (self.folder / LAUNCH).is_file():
             launch = self.read_json(LAUNCH)
             if not is_alive(launch["pid"], launch["pid_started"]):
-                said = last_line(self.folder / LOG).removeprefix("error: ")
-                message = said or "The training process did not start."
+                message = last_words(self.folder / LOG) or "The training process did not start."
                 return replace(status, state=RunState.FAILED, message=message)
         return status
 
@@ -267,14 +267,6 @@ def is_alive(pid: int, started: float) -> bool:
         )
     except psutil.Error:
         return False
-
-
-def last_line(path: Path) -> str:
-    """Return the last line of a text file that is not blank; an empty string where none is."""
-    if not path.is_file():
-        return ""
-    lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
-    return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
 
 def _made_at(run: RunStore) -> tuple[float, str]:

@@ -113,8 +113,10 @@ def run_dataset(run_folder: str | Path, advice: str) -> DataSet:
     """
     run, circuit = RunStore(run_folder), run_circuit(run_folder)
     data = run_data_folder(run_folder)
-    split = TrainingConfig.from_dict(_entry(run, "config", dict)).data
-    dataset = load_dataset(data, circuit, split.val_split, split.seed)
+    split = _entry(run, "config", dict).get("data")
+    if not isinstance(split, dict) or not {"val_split", "seed"} <= split.keys():
+        raise CheckpointError(f'"{run.folder}" does not say its split: train again.')
+    dataset = load_dataset(data, circuit, float(split["val_split"]), int(split["seed"]))
     if dataset.fingerprint != _entry(run, "fingerprint", str):
         raise InputError(
             f'The data in "{data}" are not those that this run was trained on: {advice}'
@@ -196,7 +198,7 @@ def _state_of(run: RunStore) -> Iterator[None]:
 
 @contextmanager
 def _terminated_is_cancelled(run: RunStore) -> Iterator[None]:
-    """Treat SIGTERM like a request to cancel, so that the last epoch is kept."""
+    """Treat SIGTERM like a request to cancel, so that the run can be resumed."""
 
     def ask(number: int, frame: FrameType | None) -> None:
         run.request_cancel()

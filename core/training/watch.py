@@ -40,7 +40,7 @@ class RunWatcher:
         self._asked = now
         self._run.heartbeat()
         if self._run.cancel_requested():
-            raise Cancelled("The run was cancelled: resume it to go on from its last epoch.")
+            raise Cancelled("The run was cancelled: resume it to go on from what was saved last.")
 
     def epoch(self, event: dict[str, Any]) -> None:
         """Append the epoch to the journal."""

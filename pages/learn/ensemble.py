@@ -9,8 +9,8 @@ import pandas as pd
 import streamlit as st
 
 from core.errors import CrossfabError
-from core.figures import accuracy, style, tables
-from core.figures.model_names import MODEL_NAMES, model_help, model_name
+from core.figures import accuracy, error_tables, style, tables
+from core.figures.model_names import model_help, model_name
 from core.figures.quantity import quantities
 from core.figures.sensitivity import elasticity_map, importance_map
 from core.inverse import sensitivities
@@ -171,31 +171,15 @@ def calibration_tab(selection: Selection, held: HeldOut, evaluation: Mapping[str
 def fusion_tab(selection: Selection) -> None:
     """Show the weights and temperatures that fuse the members."""
     circuit = selection.circuit
-    shown = quantities(circuit)
-    labels = [shown[name].label for name in circuit.metric_names]
     checkpoint = load_checkpoint(selection.run, f"{circuit.id}_ensemble", circuit.id, "ensemble")
-    members = list(checkpoint.metadata["members"])
-    weights = pd.DataFrame(checkpoint.tensors["fusion.weights"].numpy(), members, labels)
-    prefix = "temperature_squared."
-    temperatures = pd.DataFrame(
-        {
-            name.removeprefix(prefix): tensor.sqrt().numpy()
-            for name, tensor in checkpoint.tensors.items()
-            if name.startswith(prefix)
-        },
-        index=labels,
-    ).T
-    ordered = [name for name in MODEL_NAMES if name in temperatures.index]
-    temperatures = temperatures.loc[
-        [*ordered, *(name for name in temperatures.index if name not in ordered)]
-    ]
+    temperatures = error_tables.temperatures(checkpoint, circuit)
     explained = model_help(temperatures.index)
     temperatures.index = pd.Index([model_name(str(name)) for name in temperatures.index])
     left, right = st.columns(2)
     with left:
         st.markdown("**Metric-level weights** of the members, from their held-out errors")
         st.plotly_chart(
-            accuracy.fusion_weights(weights / weights.sum()),
+            accuracy.fusion_weights(error_tables.member_shares(checkpoint, circuit)),
             config=CHART,
             key="ensemble_weights",
             alt="Share of every member in the ensemble, by metric",
@@ -219,36 +203,11 @@ def fusion_tab(selection: Selection) -> None:
 
 def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
     """List the worst designs, say where large errors lie, open one in the simulator."""
-    shown = quantities(selection.circuit)
-    worst = pd.DataFrame(evaluation["worst"])
-    text = pd.DataFrame(
-        {
-            "Metric": [shown[name].label for name in worst["metric"]],
-            "Error / spread": worst["error_in_spreads"],
-            **{
-                head: [
-                    shown[name].text(value)
-                    for name, value in zip(worst["metric"], worst[column], strict=True)
-                ]
-                for head, column in (
-                    ("Simulated", "simulated"),
-                    ("Predicted", "predicted"),
-                    ("90 % from", "low"),
-                    ("90 % to", "high"),
-                )
-            },
-            "Inside": ["yes" if inside else "no" for inside in worst["sigma_knew"]],
-            **{
-                shown[name].label: [shown[name].text(value) for value in worst[name]]
-                for name in selection.circuit.variable_names
-            },
-        }
-    )
     with st.container(horizontal=True, horizontal_alignment="distribute"):
         st.markdown("**Worst designs of the ensemble.** Tick one to open it in the simulator.")
         meanings_popover(selection.circuit, "ensemble_worst_meanings")
     picked = st.dataframe(
-        text,
+        error_tables.worst_table(evaluation, selection.circuit),
         hide_index=True,
         height="content",
         on_select="rerun",
@@ -267,25 +226,10 @@ def worst_tab(selection: Selection, evaluation: Mapping[str, Any]) -> None:
     )
     rows = picked["selection"]["rows"]
     if rows:
-        open_in_simulator(selection, worst.iloc[rows[0]])
-    where = pd.DataFrame.from_dict(evaluation["where"], orient="index")
-    knew = evaluation["sigma_knew"]
-    lines = []
-    for name, row in where.iterrows():
-        variable = shown[row["variable"]]
-        lines.append(
-            {
-                "Metric": shown[str(name)].label,
-                "Errors go with": variable.label,
-                "Rank correlation": row["rank_correlation"],
-                "Median of the worst 5 %": variable.text(row["median_of_worst"]),
-                "Median of all": variable.text(row["median_of_all"]),
-                "Did sigma know": knew[str(name)],
-            }
-        )
+        open_in_simulator(selection, pd.Series(evaluation["worst"][rows[0]]))
     st.markdown("**Where large errors lie**, and whether the predicted sigma went with them")
     st.dataframe(
-        pd.DataFrame(lines),
+        error_tables.where_table(evaluation, selection.circuit),
         hide_index=True,
         height="content",
         column_config={

@@ -11,6 +11,7 @@ from core.circuits import load_circuit
 from core.figures import style
 from core.figures.quantity import SUPPLY_CURRENT
 from core.figures.response import bode, step_response
+from core.figures.tables import operating_point_table
 from core.spice import (
     SATURATION_MARGIN,
     Simulation,
@@ -141,34 +142,21 @@ def operating_point(found: Simulation, key: str) -> None:
     if table is None:
         st.caption(f"{found.engine} reports no operating point. {found.unchecked}")
         return
-    micro = {
-        "id": ("ID [uA]", 1e6),
-        "gm": ("gm [uS]", 1e6),
-        "gds": ("gds [uS]", 1e6),
-        "vgs": ("VGS [mV]", 1e3),
-        "vds": ("VDS [mV]", 1e3),
-        "vth": ("Vth [mV]", 1e3),
-        "vdsat": ("VDsat [mV]", 1e3),
-        "headroom": ("Headroom [mV]", 1e3),
-        "gm_over_id": ("gm/ID [1/V]", 1.0),
-    }
-    view = table[["device", "region"]].rename(columns={"device": "Device", "region": "Region"})
-    for column, (head, factor) in micro.items():
-        view[head] = table[column] * factor
+    view = operating_point_table(table)
     out = table["region"] != "saturation"
     st.dataframe(
         view.style.apply(
             lambda _: [OUT_OF_SATURATION if row else "" for row in out],
             subset=["Device", "Region", "Headroom [mV]"],
-        ).format("{:.4g}", subset=[head for head, _ in micro.values()]),
+        ).format("{:.4g}", subset=list(POINT_HELP)),
         hide_index=True,
         height="content",
         key=key,
         column_config={
             "Region": st.column_config.TextColumn(help=REGION_HELP),
             **{
-                head: st.column_config.NumberColumn(format="%.4g", help=POINT_HELP[head])
-                for head, _ in micro.values()
+                head: st.column_config.NumberColumn(format="%.4g", help=meaning)
+                for head, meaning in POINT_HELP.items()
             },
         },
         alt="Operating point of every transistor",
