@@ -20,6 +20,7 @@ from core.inverse.pareto import undominated
 
 PREFIXES = {-12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
 VIEWS = ("Metrics", "90 %", "Sizes", "Cost and trust", "All")
+SPICE = "SPICE"  # head of the verdicts of simulations
 KNOWN = "data"  # a candidate that was simulated before
 PASS_PREDICTED, FAIL_PREDICTED = "PASS*", "FAIL*"
 FADED = f"color: {style.MUTED}; opacity: 0.5"  # CSS of what is greyed out
@@ -51,10 +52,16 @@ def predicted_row(
     return row
 
 
-def candidates_view(candidates: pd.DataFrame, specification: Specification) -> pd.DataFrame:
+def candidates_view(
+    candidates: pd.DataFrame, specification: Specification, verdicts: Sequence[str] = ()
+) -> pd.DataFrame:
     """Return the sortable table: number, chance, verdict, worst spec, metrics, sizes, intervals.
 
     ``From`` says whether a design is one of the data, simulated before, or new.
+
+    Args:
+        verdicts: PASS or FAIL of each candidate by SPICE, empty where it was not asked; none at
+            all, or only such: no column of them.
     """
     circuit = specification.circuit
     shown = quantities(circuit)
@@ -63,6 +70,7 @@ def candidates_view(candidates: pd.DataFrame, specification: Specification) -> p
         "#": np.arange(1, len(candidates) + 1),
         "P(all)": chance,
         "Predicted": np.where(chance >= 0.5, PASS_PREDICTED, FAIL_PREDICTED),
+        **({SPICE: list(verdicts)} if any(verdicts) else {}),
         "From": np.where(candidates["known"], KNOWN, "new"),
         "Least sure of": [
             _requirement_label(name, shown) for name in candidates["worst_spec"].astype(str)
@@ -85,7 +93,8 @@ def view_colours(
     """Return the CSS of every cell of ``candidates_view``: what is specified passes or fails."""
     shown = quantities(specification.circuit)
     colours = pd.DataFrame("", index=view.index, columns=view.columns)
-    colours["Predicted"] = view["Predicted"].map(verdict_style)
+    for judged in {"Predicted", SPICE} & set(view.columns):
+        colours[judged] = view[judged].map(verdict_style)
     for name in {requirement.quantity for requirement in specification.requirements} - {POWER}:
         needed = [item for item in specification.requirements if item.quantity == name]
         head, _ = scaled_column(shown[name], candidates[name])
@@ -99,7 +108,8 @@ def view_columns(view: pd.DataFrame, circuit: Circuit) -> dict[str, list[str]]:
     """Return which columns of the sortable table are seen together, by name of the choice."""
     numbers = [head for head in view.columns if "[" in head]
     metrics, derived = len(circuit.metric_names), len(circuit.metric_names) + 2
-    first = ["#", "P(all)", "Predicted", "From", "Least sure of"]
+    first = ["#", "P(all)", "Predicted", SPICE, "From", "Least sure of"]
+    first = [head for head in first if head in view.columns]
     columns = (
         [*first, *numbers[:metrics]],
         ["#", "P(all)", *_beside_their_intervals(numbers[:metrics])],

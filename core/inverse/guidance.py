@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -12,6 +13,8 @@ from core.inverse.pools import pose
 from core.inverse.problem import Problem, physical
 from core.inverse.specification import Specification
 from core.inverse.workbench import Workbench
+
+SLACK = 1e-6  # of a limit: sizes in tables have six digits
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Guidance:
     """Where a specification stands.
 
     Attributes:
-        known: number of known working designs.
+        known: number of known working designs, within the limits on the sizes.
         meeting: how many of them meet everything, as simulated.
         difficulty: share of random designs that meet everything, by the model.
         relaxations: one a requirement, the most effective first.
@@ -61,7 +64,11 @@ def guide(
     """
     question = pose(bench, specification, supply_voltage)
     problem, measured = question.problem, bench.measured
+    allowed = pd.Series(True, index=bench.known.index)
+    for name, (low, high) in specification.limits.items():
+        allowed &= bench.known[name].between(low * (1.0 - SLACK), high * (1.0 + SLACK))
     working = (measured.validity > 0) & measured.mean.isfinite().all(1)
+    working &= torch.from_numpy(allowed.to_numpy(copy=True))
     margins = problem.margins(measured.rows(working))
     met = margins >= 0
     library = question.library
@@ -109,7 +116,8 @@ def _relaxation(
 def _sentence(
     specification: Specification, known: int, meeting: int, relaxations: list[Relaxation]
 ) -> str:
-    text = f"{meeting} of {known:,} known designs meet all requirements."
+    within = " within the limits" if specification.limits else ""
+    text = f"{meeting} of {known:,} known designs{within} meet all requirements."
     helpful = [item for item in relaxations if item.known > meeting]
     if not helpful:
         return text if meeting else f"{text} {_hopeless(specification, relaxations)}"

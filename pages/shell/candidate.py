@@ -15,7 +15,7 @@ from core.figures.datasheet import datasheet
 from core.figures.quantity import quantities
 from core.figures.schematic import WIDTHS, schematic
 from core.figures.testbench import measured_with
-from core.inverse import DesignResult, report
+from core.inverse import DesignResult, judge, report
 from core.inverse.link import specification_to_text
 from core.saved_designs import SavedDesign
 from core.spice import Simulation, load_process, pdk_netlist
@@ -38,6 +38,12 @@ def simulated_values(found: Simulation, candidate: pd.Series, supply: float) -> 
     }
 
 
+def sizes_of(result: DesignResult, candidate: pd.Series) -> dict[str, float]:
+    """Return the sizes of a candidate by variable."""
+    names = result.specification.circuit.variable_names
+    return {name: float(candidate[name]) for name in names}
+
+
 def verified_sizes(circuit_id: str, process: str) -> list[dict[str, float]]:
     """Return the sizes that were verified in a process so far; the list may be added to."""
     everything = st.session_state.setdefault("design_verified", {})
@@ -55,16 +61,31 @@ def verified_designs(circuit_id: str, process: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def confirmed(
-    result: DesignResult, candidate: pd.Series, process: str, verify: bool
-) -> Simulation | None:
-    """Simulate a candidate when it is asked for; return what SPICE says once it was."""
+def ask_spice(circuit_id: str, process: str, designs: list[dict[str, float]]) -> None:
+    """Remember designs as verified: they are simulated when they are drawn."""
+    known = verified_sizes(circuit_id, process)
+    known += [sizes for sizes in designs if sizes not in known]
+
+
+def spice_verdicts(result: DesignResult, process: str) -> list[str]:
+    """Return PASS or FAIL of each candidate by SPICE; an empty text where it was not asked."""
+    verdicts = []
+    for _, candidate in result.candidates.iterrows():
+        found = confirmed(result, candidate, process)
+        if found is None:
+            verdicts.append("")
+            continue
+        values = simulated_values(found, candidate, load_process(process).supply)
+        told = judge(result.specification, pd.DataFrame([values]), pd.Series([found.failure]))
+        verdicts.append(str(told["verdict"].iloc[0]))
+    return verdicts
+
+
+def confirmed(result: DesignResult, candidate: pd.Series, process: str) -> Simulation | None:
+    """Return what SPICE says of a candidate, once it was asked."""
     circuit = result.specification.circuit
-    sizes = {name: float(candidate[name]) for name in circuit.variable_names}
-    known = verified_sizes(circuit.id, process)
-    if verify and sizes not in known:
-        known.append(sizes)
-    if sizes not in known:
+    sizes = sizes_of(result, candidate)
+    if sizes not in verified_sizes(circuit.id, process):
         return None
     try:
         with st.spinner("Simulating"):
@@ -95,19 +116,34 @@ def detail(result: DesignResult, number: int, process: str, run: Path) -> None:
     """Show one candidate: schematic, predicted and simulated values beside the specs."""
     circuit = result.specification.circuit
     candidate = result.candidates.iloc[number]
-    sizes = {name: float(candidate[name]) for name in circuit.variable_names}
+    sizes = sizes_of(result, candidate)
     slot = st.container()
     simulated = None
     with st.container(horizontal=True, vertical_alignment="center"):
-        verify = st.button(
+        able = bool(process and spice.engines())
+        unable = None if process else "Pick process B above the table first"
+        everything = [sizes_of(result, row) for _, row in result.candidates.iterrows()]
+        # By callbacks: what was asked is known before the table above is drawn.
+        st.button(
             "Verify in SPICE",
             type="primary",
             key="design_verify",
             icon=":material/verified:",
-            disabled=not (process and spice.engines()),
-            help=None if process else "Pick process B above the table first",
+            disabled=not able,
+            help=unable or "Simulate this candidate",
+            on_click=ask_spice,
+            args=(circuit.id, process, [sizes]),
         )
-        found = confirmed(result, candidate, process, verify)
+        st.button(
+            "Verify all",
+            key="design_verify_all",
+            icon=":material/done_all:",
+            disabled=not able,
+            help=unable or "Simulate every candidate of the table; the verdicts stand in it",
+            on_click=ask_spice,
+            args=(circuit.id, process, everything),
+        )
+        found = confirmed(result, candidate, process)
         if found is not None:
             simulated = simulated_values(found, candidate, load_process(process).supply)
         failure = found.failure if found is not None else ""
@@ -157,7 +193,7 @@ def compare(result: DesignResult, process: str) -> None:
     designs = []
     for number in numbers:
         candidate = result.candidates.iloc[number - 1]
-        found = confirmed(result, candidate, process, False)
+        found = confirmed(result, candidate, process)
         simulated = found and simulated_values(found, candidate, load_process(process).supply)
         designs.append(as_saved(result, number - 1, process, simulated))
     library_panel.compared(designs, circuit, "candidates_compared")
@@ -243,6 +279,7 @@ def what_if(result: DesignResult, number: int, run: Path, model: str) -> None:
                 format_func=shown[variable.name].text,
                 key=key,
             )
+    st.caption("By the model alone, also where a design was simulated before.")
     predictor, bench = models.predictor(run, model), models.bench(run, model)
     row = pictures.predicted_row(predictor, bench, sizes, result.supply_voltage)
     sheet = pictures.spec_sheet(result.specification, row)

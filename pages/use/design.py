@@ -88,16 +88,18 @@ def guidance(result: DesignResult, run: Path, model: str, supply: float | None) 
     return columns
 
 
-def candidate_table(result: DesignResult, columns: str) -> int:
+def candidate_table(result: DesignResult, columns: str, process: str) -> int:
     """Draw the sortable table and return the position of the picked candidate.
 
     Args:
         result: the candidates.
         columns: name of the view.
+        process: name of process B, in which some were verified; empty: it cannot be simulated.
     """
     circuit = result.specification.circuit
     meanings = {quantity.label: quantity.help for quantity in quantities(circuit).values()}
-    view = pictures.candidates_view(result.candidates, result.specification)
+    verdicts = candidate.spice_verdicts(result, process) if process else []
+    view = pictures.candidates_view(result.candidates, result.specification, verdicts)
     likely = view["P(all)"] >= LIKELY
     unlikely = st.session_state["design_unlikely"]
     if unlikely == "hide":
@@ -130,6 +132,9 @@ def candidate_table(result: DesignResult, columns: str) -> int:
             ),
             "Predicted": st.column_config.TextColumn(
                 width=72, help="* predicted; not simulated yet"
+            ),
+            pictures.SPICE: st.column_config.TextColumn(
+                width=NARROW, help="Simulated in process B: PASS meets every spec and works"
             ),
             "Least sure of": st.column_config.TextColumn(width=96),
             "Distance": st.column_config.NumberColumn(
@@ -310,7 +315,7 @@ def outcome(run: Path, panel: SpecPanel, choices: Choices) -> None:
         show_fault(error, "No candidates")
         return
     columns = guidance(result, run, model, choices.supply)
-    number = candidate_table(result, columns)
+    number = candidate_table(result, columns, process)
     bodies = (
         lambda: candidate.detail(result, number, process, run),
         lambda: candidate.what_if(result, number, run, model),

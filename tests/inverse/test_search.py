@@ -211,6 +211,18 @@ def test_guidance_counts_known_designs(bench: Workbench) -> None:
     assert 0.0 < found.difficulty < 1.0
 
 
+def test_guidance_counts_the_designs_that_the_limits_allow(bench: Workbench) -> None:
+    circuit = bench.forward.predictor.circuit
+    table = bench.forward.predictor.known_designs()
+    allowed = table.designs["l1"].between(0.5, 1.0) & (table.designs["ibias"] <= 1e-5)
+    expected = int((table.valid & allowed & (table.metrics["dc_gain"] >= 150.0)).sum())
+    limits = {"l1": (0.5, 1.0), "ibias": (5e-6, 1e-5)}
+    goals = (Goal("dc_gain", GoalKind.MIN, 150.0),)
+    found = guide(bench, Specification(circuit, goals, limits))
+    assert (found.known, found.meeting) == (int((table.valid & allowed).sum()), expected)
+    assert "known designs within the limits meet" in found.sentence
+
+
 def test_guidance_says_what_to_relax(bench: Workbench) -> None:
     circuit = bench.forward.predictor.circuit
     goals = (Goal("slewrate_pos", GoalKind.MIN, 1e9), Goal("dc_gain", GoalKind.MIN, 50.0))

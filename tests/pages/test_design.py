@@ -209,6 +209,21 @@ def test_spice_stands_beside_the_prediction_with_its_verdict(workspace, open_pag
     assert len(app.get("bidi_component")) == 3  # both responses and the copy of the netlist
 
 
+def test_all_candidates_are_verified_at_once_and_the_table_says_what_came_of_it(
+    workspace, open_page
+):
+    app = open_page(PAGE)
+    assert "SPICE" not in app.dataframe[0].value
+    app.get_by_key("design_process_tiny").set_value("gf180mcu").run()
+    app.button(key="design_verify_all").click().run()
+    assert not app.exception
+    verdicts = app.dataframe[0].value["SPICE"]
+    assert len(verdicts) == 10
+    assert set(verdicts) <= {"PASS", "FAIL"}
+    failed = any(text.startswith("FAIL") for text in app.dataframe[1].value["Verdict"])
+    assert (verdicts.iloc[0] == "FAIL") == failed
+
+
 def verified_first(open_page, monkeypatch):
     """Open the page with the bundled data, and verify the first candidate."""
     monkeypatch.setattr(places, "bundled_dataset_folder", bundled_dataset_folder)
