@@ -39,6 +39,7 @@ page = st.navigation(
     ],
     position="top",
 )
+selection.spell_out(page)
 tour.follow()
 if theme() == "dark":
     st.html(DARK)

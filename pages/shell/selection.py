@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +35,28 @@ def circuit_of(circuit_id: str) -> Circuit:
     return load_circuit(circuit_id)
 
 
+def spell_out(page: st.Page) -> None:
+    """Open the page again by an address whose names are those that the selectors show.
+
+    A selector reads and writes what it shows: a name alone, as people write links, would select
+    nothing, and would be gone after a reload.
+    """
+    asked = st.query_params.to_dict()
+    if not asked.keys() & {"circuit", "data", "run"} or "circuit" in st.session_state:
+        return
+    names = {id: circuit_of(id).name for id in places.circuits()}
+    by_name = {name: id for id, name in names.items()} | {id: id for id in names}
+    circuit_id = by_name.get(asked.get("circuit", ""), next(iter(names)))
+    known = {
+        "circuit": names,
+        "data": _labels("data", places.data_folders(circuit_id)),
+        "run": _labels("run", places.run_folders(circuit_id)),
+    }
+    spelt = {key: known.get(key, {}).get(value, value) for key, value in asked.items()}
+    if spelt != asked:
+        st.switch_page(page, query_params=spelt)
+
+
 def choose() -> None:
     """Draw the three selectors and remember what is chosen."""
     names = {id: circuit_of(id).name for id in places.circuits()}
@@ -52,7 +74,7 @@ def choose() -> None:
     folders = places.data_folders(circuit_id)
     if (fresh := st.session_state.pop(FRESH_DATA, None)) in folders:
         st.session_state["data"] = fresh
-    data_labels = {name: f"data: {name}" for name in folders}
+    data_labels = _labels("data", folders)
     _read_address("data", data_labels, f"data set of the {names[circuit_id]}")
     data_name = st.selectbox(
         "Data set",
@@ -66,7 +88,7 @@ def choose() -> None:
     runs = places.run_folders(circuit_id)
     if (fresh := st.session_state.pop(FRESH_RUN, None)) in runs:
         st.session_state["run"] = fresh
-    run_labels = {name: f"run: {name}" for name in runs}
+    run_labels = _labels("run", runs)
     _read_address("run", run_labels, f"run of the {names[circuit_id]}")
     run_name = st.selectbox(
         "Run",
@@ -83,10 +105,12 @@ def choose() -> None:
     )
 
 
-def _read_address(key: str, labels: Mapping[str, str], what: str) -> None:
-    """Take a name from the address before its selector does, which knows its labels alone.
+def _labels(kind: str, names: Iterable[str]) -> dict[str, str]:
+    return {name: f"{kind}: {name}" for name in names}
 
-    And put a name that is chosen already back into an address that lost it.
+
+def _read_address(key: str, labels: Mapping[str, str], what: str) -> None:
+    """Note an unknown name in the address; put one that is chosen back where it was lost.
 
     Args:
         key: of the selector and of the parameter.
@@ -101,11 +125,6 @@ def _read_address(key: str, labels: Mapping[str, str], what: str) -> None:
             st.session_state[key] = st.session_state[key]
         return
     if asked is None or asked in labels.values():
-        return
-    if asked in labels:
-        # In the address by what the selector shows, which outlives a reload.
-        st.query_params[key] = labels[asked]
-        st.session_state[key] = asked
         return
     shown = next(iter(labels), None)
     named = ", ".join(f"`{name}`" for name in list(labels)[:MOST_NAMED]) or "none yet"

@@ -131,9 +131,11 @@ def results(
     currents = [spice.current_text(found) for found in simulations.values()]
     table.loc["Supply current"] = currents
     st.dataframe(table, height="content", alt="Metrics in every process")
-    for name in simulations:
-        measured = measured_with(selection.circuit, load_process(name), supplies[name])
-        st.caption(f"{labels[name]}: {measured}.")
+    measured = [
+        f"{labels[name]}: {measured_with(selection.circuit, load_process(name), supplies[name])}."
+        for name in simulations
+    ]
+    st.caption("  \n".join(measured))
     meanings_popover(selection.circuit, "simulator_meanings")
     spice.responses({letter(name): found for name, found in simulations.items()}, "simulator")
     drawing = schematic(selection.circuit, sizes, colour=INK[theme()])
