@@ -17,6 +17,7 @@ from core.inverse.mismatch_yield import MismatchYield, simulate_yield
 from core.inverse.outputs import netlists, report, write_outputs
 from core.inverse.pareto import pareto_front
 from core.inverse.pools import SearchSettings
+from core.inverse.porting import port_specification
 from core.inverse.reference import ReferenceSettings
 from core.inverse.sampling import mdn_sampler, sample_sizings
 from core.inverse.search import DesignResult, design
@@ -59,6 +60,7 @@ __all__ = [
     "pareto_front",
     "parse_band",
     "parse_numbers",
+    "port_specification",
     "prepare",
     "read_starts",
     "report",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from dataclasses import dataclass, field
 
 import torch
@@ -18,6 +17,7 @@ from core.inverse.goals import (
     Requirement,
     is_logarithmic,
     label_and_unit,
+    round_safely,
     value_text,
 )
 from core.inverse.library import Library, evaluate
@@ -238,18 +238,10 @@ def _limits(
         circuit = bench.forward.predictor.circuit
         alone, together, whole = (factor * physical(circuit, name, values)).tolist()
         if requirement.margin(together) < 0:
-            together = _round_safely(together, sign)
+            together = round_safely(together, sign)
         resolves = not bool(short[best_together, others].any())
         limits.append(Limit(requirement, alone, together, bool(possible[k]), whole, resolves))
     return tuple(limits)
-
-
-def _round_safely(value: float, sign: float) -> float:
-    """Three digits, down for what has to be at least that much, up for at most (sign -1)."""
-    if not value or not math.isfinite(value):
-        return value
-    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
-    return float(f"{-sign * math.ceil(round(-sign * value / step, 6)) * step:.3g}")
 
 
 def _working(seen: Outcome) -> Outcome:

@@ -7,6 +7,7 @@ knows requirements and objectives only, never goal kinds.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal
@@ -146,6 +147,14 @@ def goal_from_value(
         return Goal(quantity, goal, value - half, value + half, weight)
     low, high = (value, None) if goal is GoalKind.MIN else (None, value)
     return Goal(quantity, goal, low, high, weight)
+
+
+def round_safely(value: float, sign: float) -> float:
+    """Three digits, down for what has to be at least that much, up for at most (sign -1)."""
+    if not value or not math.isfinite(value):
+        return value
+    step = 10.0 ** (math.floor(math.log10(abs(value))) - 2)
+    return float(f"{-sign * math.ceil(round(-sign * value / step, 6)) * step:.3g}")
 
 
 def label_and_unit(circuit: Circuit, quantity: str) -> tuple[str, str]:

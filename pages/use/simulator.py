@@ -10,10 +10,14 @@ from core.figures.schematic import WIDTHS, schematic
 from core.figures.sweep import sweep_chart, sweep_designs, sweep_gaps
 from core.figures.tables import metric_rows
 from core.figures.testbench import measured_with
+from core.inverse import port_specification
+from core.inverse.link import specification_to_text
 from core.spice import Simulation, load_process, process_names
+from core.training.run_store import RunStore
 from pages.shell import loaders, spice
 from pages.shell.metric_help import meanings_popover
-from pages.shell.selection import Selection, current
+from pages.shell.selection import Selection, current, leave_for
+from pages.shell.spec_panel import WANTED
 from pages.shell.widgets import CHART, INK, empty_state, show_fault, theme
 
 DEFAULT_PAIR = ("sky130", "gf180mcu")
@@ -116,6 +120,27 @@ def verdict(found: Simulation, label: str) -> str:
     return f":orange-badge[:material/error: no working amplifier] **{label}** · {found.failure}"
 
 
+def port_buttons(simulations: dict[str, Simulation], selection: Selection) -> None:
+    """Offer to ask of the run's process what the amplifier does in another one."""
+    if selection.run is None:
+        return
+    target = spice.target_process(RunStore(selection.run).config())
+    for name, found in simulations.items():
+        if name == target or found.failure:
+            continue
+        pressed = st.button(
+            f"Port from {name}",
+            key=f"simulator_port_{name}",
+            icon=":material/move_down:",
+            help=f"Find sizes in {target or 'process B'} that do at least what this amplifier does "
+            f"in {name}: opens Design with these metrics as the specs",
+        )
+        if pressed:
+            wanted = port_specification(selection.circuit, found.metrics)
+            st.session_state[WANTED] = specification_to_text(wanted)
+            leave_for("pages/use/design.py")
+
+
 def results(
     simulations: dict[str, Simulation],
     selection: Selection,
@@ -126,6 +151,7 @@ def results(
     labels = {name: title(name, supplies[name]) for name in simulations}
     for name, found in simulations.items():
         st.markdown(verdict(found, labels[name]))
+    port_buttons(simulations, selection)
     values = {labels[name]: {**found.metrics} for name, found in simulations.items()}
     table = metric_rows(selection.circuit, values)
     currents = [spice.current_text(found) for found in simulations.values()]

@@ -7,8 +7,10 @@ import pytest
 from core.circuits import load_circuit
 from core.data import load_dataset
 from core.figures import style
+from core.training.run_store import RunStore
 from pages.shell import spice
 from tests.pages.conftest import texts
+from tests.spice.conftest import WORKING
 
 PAGE = "pages/use/simulator.py"
 
@@ -98,3 +100,17 @@ def test_one_variable_is_swept_in_both_processes(workspace, open_page):
     app.button(key="simulator_sweep").click().run()
     assert not app.exception
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_what_an_amplifier_does_in_a_becomes_what_is_asked_of_b(workspace, open_page):
+    store = RunStore(workspace / "runs" / "tiny")
+    store.write_json("config.json", {**store.config(), "target_process": "gf180mcu"})
+    app = open_page(PAGE, simulator_design=WORKING["5t_opamp"])
+    gain = app.dataframe[0].value.iloc[1, 0]
+    assert not [button for button in app.button if button.key == "simulator_port_gf180mcu"]
+    app.button(key="simulator_port_sky130").click().run()
+    assert not app.exception
+    sheet = app.dataframe[1].value
+    asked = sheet.loc["DC gain", "Spec"]
+    assert asked.startswith("at least ")
+    assert float(asked.split()[2]) == pytest.approx(float(gain.split()[0]), abs=0.11)
