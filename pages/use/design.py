@@ -68,12 +68,13 @@ def guidance(result: DesignResult, run: Path, model: str, supply: float | None) 
     """
     found = guide(models.bench(run, model), result.specification, supply)
     counters = result.counters
-    left, right = st.columns([1.2, 1], vertical_alignment="center")
-    left.caption(
+    # The choice stands on the left: on the right the table's own tools would cover it.
+    left, right = st.columns([1, 1.2], vertical_alignment="center")
+    right.caption(
         f"{found.sentence} {len(result.candidates)} best of {counters['distinct']:,} designs "
         f"judged, {result.seconds:.2f} s."
     )
-    with right.container(horizontal=True, horizontal_alignment="right"):
+    with left:
         columns: str = st.segmented_control(
             "Columns",
             pictures.VIEWS,
