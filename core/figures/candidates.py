@@ -108,13 +108,14 @@ def view_columns(view: pd.DataFrame, circuit: Circuit) -> dict[str, list[str]]:
     """Return which columns of the sortable table are seen together, by name of the choice."""
     numbers = [head for head in view.columns if "[" in head]
     metrics, derived = len(circuit.metric_names), len(circuit.metric_names) + 2
-    first = ["#", "P(all)", "Predicted", SPICE, "From", "Least sure of"]
-    first = [head for head in first if head in view.columns]
+    first = ["#", "P(all)", "Predicted", *({SPICE} & set(view.columns)), "From"]
+    # Beside the metrics there is room for one of the two: SPICE leaves nothing to be unsure of.
+    doubt = [] if SPICE in first else ["Least sure of"]
     columns = (
-        [*first, *numbers[:metrics]],
+        [*first, *doubt, *numbers[:metrics]],
         ["#", "P(all)", *_beside_their_intervals(numbers[:metrics])],
         ["#", *numbers[derived:]],
-        [*first, *numbers[metrics:derived], "Distance"],
+        [*first, "Least sure of", *numbers[metrics:derived], "Distance"],
         list(view.columns),
     )
     return dict(zip(VIEWS, columns, strict=True))

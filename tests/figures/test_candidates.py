@@ -103,18 +103,26 @@ def test_a_datasheet_says_what_was_asked_found_and_sized():
     assert "predicted; not simulated" in datasheet(SPECIFICATION, {**ROW, **sizes}, None, None)
 
 
+def one_candidate():
+    sizes = {variable.name: variable.grid[0] for variable in CIRCUIT.variables}
+    told = {"probability": 0.9, "worst_spec": "ugf >=", "trust_distance": 0.0, "known": True}
+    return pd.DataFrame([{**sizes, **ROW, **told}])
+
+
+def test_what_spice_said_stands_in_the_table_once_it_was_asked():
+    table = one_candidate()
+    assert pictures.SPICE not in pictures.candidates_view(table, SPECIFICATION, [""])
+    view = pictures.candidates_view(table, SPECIFICATION, ["FAIL"])
+    assert view[pictures.SPICE].tolist() == ["FAIL"]
+    views = pictures.view_columns(view, CIRCUIT)
+    assert pictures.SPICE in views["Metrics"]
+    assert "Least sure of" in views["Cost and trust"]
+    colours = pictures.view_colours(view, table, SPECIFICATION)
+    assert colours[pictures.SPICE].tolist() == [pictures.verdict_style("FAIL")]
+
+
 def test_every_column_is_seen_in_some_view_and_none_twice_in_one():
-    table = pd.DataFrame(
-        [
-            {
-                **{variable.name: variable.grid[0] for variable in CIRCUIT.variables},
-                **ROW,
-                **{"probability": 0.9, "worst_spec": "ugf >=", "trust_distance": 0.0},
-                "known": True,
-            }
-        ]
-    )
-    view = pictures.candidates_view(table, SPECIFICATION)
+    view = pictures.candidates_view(one_candidate(), SPECIFICATION)
     assert view["From"].tolist() == ["data"]
     views = pictures.view_columns(view, CIRCUIT)
     assert tuple(views) == pictures.VIEWS
