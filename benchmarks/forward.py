@@ -52,7 +52,6 @@ from core.data import (
 )
 from core.data.transforms import MetricTransform, Transforms, fit_transforms
 from core.ensemble import conformal_half_width, load_predictor
-from core.ensemble.estimator import AMPLIFIER
 from core.ensemble.evaluation import figures
 from core.ensemble.members import find_network
 from core.ensemble.predictor import Prediction, Predictor, model_names
@@ -220,7 +219,6 @@ def _train_blind(cell: Cell, dataset: DataSet, table: DomainTable) -> dict[str, 
     run = RunStore(folder)
     done = run.read_json(PROGRESS)
     run.write_json(PROGRESS, {name: done[name] for name in STAGES})
-    (folder / f"{cell.circuit}_{AMPLIFIER}.safetensors").unlink(missing_ok=True)
     overrides = [f"data.seed={cell.seed}", "ensemble.operating_points=false"]
     train(dataset, with_overrides(TrainingConfig(), overrides), run, STAGES, resume=True)
     found = _told_by(folder, dataset.circuit, table)

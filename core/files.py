@@ -84,11 +84,15 @@ def write_folder(folder: Path, texts: Mapping[str, str]) -> Path:
     """Write texts by file name into a folder, which replaces the one that was there."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    for name, text in texts.items():
-        write_text(text, aside / name)
-    aside.chmod(0o755)
-    shutil.rmtree(folder, ignore_errors=True)
-    return aside.replace(folder)
+    try:
+        for name, text in texts.items():
+            (aside / name).write_text(text, encoding="utf-8")
+        aside.chmod(0o755)
+        shutil.rmtree(folder, ignore_errors=True)
+        return aside.replace(folder)
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
 
 
 def new_folder(root: Path, name: str, what: str) -> Path:

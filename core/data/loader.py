@@ -28,7 +28,7 @@ FILES = {
 OPTIONAL_TARGETS = ("supply_current", "failure")
 OPERATING_POINTS = f"target/{FILE}"
 FEWEST_VALID = {"source": 20, "target": 10}
-FEWEST_IN_SPLIT = (5, 2)  # working rows of B to learn from, and to report on
+FEWEST_IN_SPLIT = {"learn from": 5, "report on": 2}  # working rows of B
 _TOLERANCE = 1e-6  # Relative slack at the bounds, for values rounded to six digits.
 
 
@@ -90,12 +90,12 @@ def load_dataset(
 
 def _check_split(valid: np.ndarray, train_rows: np.ndarray, validation_rows: np.ndarray) -> None:
     """Refuse a split that leaves a side with nothing to learn from, or to report on."""
-    parts = {"learn from": train_rows, "report on": validation_rows}
+    counts = {"learn from": valid[train_rows].sum(), "report on": valid[validation_rows].sum()}
     faults = [
-        f"The split leaves {int(valid[rows].sum())} working amplifiers of B to {purpose}: expected "
-        f"at least {fewest}; give another validation split or seed, or more rows of B."
-        for (purpose, rows), fewest in zip(parts.items(), FEWEST_IN_SPLIT, strict=True)
-        if valid[rows].sum() < fewest
+        f"The split leaves {counts[purpose]} working amplifiers of B to {purpose}: expected at "
+        f"least {fewest}; give another validation split or seed, or more rows of B."
+        for purpose, fewest in FEWEST_IN_SPLIT.items()
+        if counts[purpose] < fewest
     ]
     if faults:
         raise InputError(faults)

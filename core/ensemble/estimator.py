@@ -20,8 +20,7 @@ from core.devices.nodal import Surroundings
 from core.devices.topology import Branch, Topology, Transistor
 from core.devices.transistor import TransistorModel
 from core.errors import CheckpointError
-from core.models import Checkpoint, fill, load_checkpoint
-from core.models.checkpoint import read_manifest
+from core.models import Checkpoint, fill, load_checkpoint, read_manifest, remove_checkpoint
 from core.models.stored import tensors_of
 from core.spice.checks import make_conditions
 from core.spice.netlist import bench
@@ -89,6 +88,11 @@ def save_amplifier(work: Workspace, model: AmplifierModel) -> None:
         surroundings=asdict(model.surroundings),
         equations=_EQUATIONS,
     )
+
+
+def forget_amplifier(work: Workspace) -> None:
+    """Remove what an earlier fit of a run has learned of B's transistors."""
+    remove_checkpoint(work.folder, f"{work.dataset.circuit.id}_{AMPLIFIER}")
 
 
 def has_amplifier(folder: Path, circuit: Circuit) -> bool:

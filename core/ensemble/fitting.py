@@ -24,6 +24,7 @@ from core.ensemble.calibration import (
 from core.ensemble.estimator import (
     AmplifierEstimator,
     can_estimate,
+    forget_amplifier,
     save_amplifier,
     target_surroundings,
 )
@@ -207,6 +208,7 @@ def _fit_processes(work: Workspace) -> dict[str, FittedProcess]:
     Beside learned transistors that one had nothing to add.
     """
     settings, circuit_id = work.config.ensemble, work.dataset.circuit.id
+    forget_amplifier(work)
     if not settings.gaussian_process or not has_network(work.folder, circuit_id, "baseline"):
         return {}
     complete = work.target.working.all(dim=1).cpu()

@@ -1,7 +1,14 @@
 """Networks and their checkpoints."""
 
 from core.models.carry_over import CarryOver, carry_over_backbone
-from core.models.checkpoint import Checkpoint, fill, load_checkpoint, save_checkpoint
+from core.models.checkpoint import (
+    Checkpoint,
+    fill,
+    load_checkpoint,
+    read_manifest,
+    remove_checkpoint,
+    save_checkpoint,
+)
 from core.models.layers import Backbone, MemberLinear
 from core.models.mdn import InverseMDN
 from core.models.networks import MLP, AlignHeteroMLP, Architecture, DualHeadMLP, OutputScale
@@ -20,5 +27,7 @@ __all__ = [
     "carry_over_backbone",
     "fill",
     "load_checkpoint",
+    "read_manifest",
+    "remove_checkpoint",
     "save_checkpoint",
 ]

@@ -52,6 +52,14 @@ def save_checkpoint(
     return path
 
 
+def remove_checkpoint(folder: Path, name: str) -> None:
+    """Remove ``folder/name.safetensors`` and its entry in the manifest, where there are any."""
+    path, manifest = folder / f"{name}.safetensors", read_manifest(folder)
+    path.unlink(missing_ok=True)
+    if manifest.pop(path.name, None) is not None:
+        write_text(json.dumps(manifest, indent=1, sort_keys=True), folder / MANIFEST)
+
+
 def read_manifest(folder: Path) -> dict[str, str]:
     """Return file name to SHA-256; empty where the folder has no manifest yet.
 

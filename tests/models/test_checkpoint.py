@@ -19,7 +19,7 @@ from core.models import (
     load_checkpoint,
     save_checkpoint,
 )
-from core.models.checkpoint import MANIFEST, fill
+from core.models.checkpoint import MANIFEST, fill, read_manifest, remove_checkpoint
 from core.models.stored import build, tensors_of
 
 SHAPE = Architecture(inputs=7, outputs=5, hidden=(8, 8), activation="silu", dropout=0.1, members=2)
@@ -158,3 +158,13 @@ def test_tensors_that_do_not_fit_are_named_and_nothing_is_filled_in(tmp_path):
 def test_a_description_that_lacks_its_parts_is_refused(tmp_path):
     save_checkpoint(tmp_path, "baseline", {}, {"circuit": "5t_opamp", "kind": "baseline"})
     assert "does not describe a network" in refused(tmp_path)
+
+
+def test_a_removed_checkpoint_is_in_folder_and_manifest_no_more(tmp_path):
+    described = {"circuit": "5t_opamp", "kind": "baseline"}
+    for name in ("baseline", "other"):
+        save_checkpoint(tmp_path, name, {"x": torch.zeros(1)}, described)
+    remove_checkpoint(tmp_path, "baseline")
+    remove_checkpoint(tmp_path, "never there")
+    assert list(read_manifest(tmp_path)) == ["other.safetensors"]
+    assert not (tmp_path / "baseline.safetensors").exists()
