@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,6 @@ def runs_table(folders: Mapping[str, Path]) -> pd.DataFrame:
     for name, folder in folders.items():
         store = RunStore(folder)
         status, config = store.readable_status(), store.config()
-        end = status.finished or time.time()
         rows.append(
             {
                 "Run": name,
@@ -26,7 +24,7 @@ def runs_table(folders: Mapping[str, Path]) -> pd.DataFrame:
                 "Preset": config.get("preset", ""),
                 "Data": Path(str(config.get("data", ""))).name or "bundled",
                 "Started": datetime.fromtimestamp(status.started) if status.started else None,
-                "Minutes": (end - status.started) / 60 if status.started else None,
+                "Minutes": status.worked() / 60 if status.started else None,
             }
         )
     table = pd.DataFrame(rows, columns=["Run", "State", "Preset", "Data", "Started", "Minutes"])

@@ -50,7 +50,10 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True)
 class RunStatus:
-    """What a run says of itself; times in seconds since 1970, NaN-free: 0 means "not yet"."""
+    """What a run says of itself; times in seconds since 1970, NaN-free: 0 means "not yet".
+
+    ``idle`` is for how many seconds nobody worked on it between its start and its last resume.
+    """
 
     state: RunState = RunState.QUEUED
     stage: str = ""
@@ -60,6 +63,12 @@ class RunStatus:
     heartbeat: float = 0.0
     started: float = 0.0
     finished: float = 0.0
+    idle: float = 0.0
+
+    def worked(self) -> float:
+        """For how many seconds the run has worked so far; 0 where it has not begun."""
+        end = self.finished or time.time()
+        return max(end - self.started - self.idle, 0.0) if self.started else 0.0
 
 
 class RunStore:
@@ -172,12 +181,15 @@ class RunStore:
         status = replace(old, state=RunState(state), stage=stage or old.stage, message=message)
         if state == RunState.RUNNING:
             own = psutil.Process()
+            process = own.pid, own.create_time()
+            resumed = old.started and process != (old.pid, old.pid_started)
             status = replace(
                 status,
-                pid=own.pid,
-                pid_started=own.create_time(),
+                pid=process[0],
+                pid_started=process[1],
                 started=old.started or now,
                 finished=0.0,
+                idle=old.idle + (max(now - self._last_event(), 0.0) if resumed else 0.0),
             )
         else:
             status = replace(status, finished=now if RunState(state).is_finished() else 0.0)
@@ -229,6 +241,10 @@ class RunStore:
         """Time of the last sign of life: state, journal or heartbeat, whichever is latest."""
         paths = (self.folder / name for name in (STATUS, EVENTS, HEARTBEAT))
         return max((path.stat().st_mtime for path in paths if path.exists()), default=0.0)
+
+    def _last_event(self) -> float:
+        path = self.folder / EVENTS
+        return path.stat().st_mtime if path.exists() else time.time()
 
     def _checked_against_process(self, status: RunStatus) -> RunStatus:
         if status.state == RunState.RUNNING:

@@ -185,7 +185,7 @@ def progress_bar(progress: Progress, status: RunStatus, usual: Mapping[str, floa
     if whole is not None:
         text += f" · about {duration(whole)} left in all"
     if status.started:
-        text += f" · {duration(time.time() - status.started)} so far"
+        text += f" · {duration(status.worked())} so far"
     st.progress(progress.fraction, text=text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 
 import pytest
 
@@ -89,6 +90,20 @@ def test_a_run_whose_process_is_gone_is_lost(store):
     store.set_status(RunState.RUNNING)
     write_status(store, pid=a_process_that_is_gone())
     assert store.status().state == RunState.LOST
+
+
+def test_the_time_that_a_run_lay_still_is_no_work(store):
+    store.set_status(RunState.RUNNING)
+    store.append({"kind": "log", "message": "worked for a minute"})
+    now = time.time()
+    os.utime(store.folder / EVENTS, (now - 3600.0, now - 3600.0))
+    gone = {"pid": a_process_that_is_gone(), "pid_started": 1.0}
+    write_status(store, started=now - 3660.0, **gone)
+    store.set_status(RunState.RUNNING, stage="align")
+    assert store.status().worked() == pytest.approx(60.0, abs=5.0)
+    store.set_status(RunState.RUNNING, stage="mdn")
+    assert store.status().worked() == pytest.approx(60.0, abs=5.0)
+    assert store.status().started == pytest.approx(now - 3660.0)
 
 
 def test_a_reused_process_number_does_not_count_as_alive(store):
