@@ -250,12 +250,22 @@ def trade_off(
     known: DomainTable,
     specification: Specification,
     names: tuple[str, str],
+    front: pd.DataFrame | None = None,
     height: int = 360,
 ) -> go.Figure:
     """Draw candidates over the known designs of B in two metrics, with the specs as lines.
 
-    Supply current and gate area are as good as metrics. The candidates of which none is better in
-    both are joined: the front.
+    Supply current and gate area are as good as metrics. The designs of which none is better in both
+    are joined: the front.
+
+    Args:
+        candidates: what was found.
+        known: designs of B that were simulated.
+        specification: what was asked.
+        names: of the two quantities.
+        front: designs of a front that was searched for, in the order of the first quantity; None:
+            the front of the candidates.
+        height: of the figure in px.
     """
     circuit = specification.circuit
     shown = quantities(circuit)
@@ -284,14 +294,16 @@ def trade_off(
         hovertemplate=f"candidate %{{text}}<br>{x.label} %{{x:.4~s}}<br>{y.label} %{{y:.4~s}}"
         "<extra></extra>",
     )
-    front = candidates.iloc[_front(candidates, specification, names)]
+    searched = front is not None
+    best = candidates.iloc[_front(candidates, specification, names)] if front is None else front
     figure.add_scatter(
-        x=x.shown(front[x.name]),
-        y=y.shown(front[y.name]),
-        mode="lines",
-        name="front",
-        line={"color": style.CANDIDATE, "width": 1.5, "dash": "dot"},
-        hoverinfo="skip",
+        x=x.shown(best[x.name]),
+        y=y.shown(best[y.name]),
+        mode="lines+markers" if searched else "lines",
+        name="front, searched for" if searched else "front",
+        line={"color": style.CANDIDATE, "width": 1.5, "dash": "solid" if searched else "dot"},
+        marker={"size": 5},
+        hoverinfo="x+y" if searched else "skip",
     )
     for requirement in specification.requirements:
         line = {"color": style.FAIL, "width": 1, "dash": "dash"}
@@ -305,10 +317,8 @@ def trade_off(
     return figure
 
 
-def _front(
-    candidates: pd.DataFrame, specification: Specification, names: tuple[str, str]
-) -> np.ndarray:
-    """Positions of the candidates that none betters in both quantities, by the first of them.
+def better_ends(specification: Specification, names: tuple[str, str]) -> dict[str, str]:
+    """Say of each quantity whether to ``maximize`` or to ``minimize`` it.
 
     Less is better of current, area and whatever the specification wants small.
     """
@@ -317,7 +327,15 @@ def _front(
         for goal in specification.goals
         if goal.kind in (GoalKind.MAX, GoalKind.MINIMIZE)
     }
-    signs = np.array([-1.0 if name in small else 1.0 for name in names])
+    return {name: str(GoalKind.MINIMIZE if name in small else GoalKind.MAXIMIZE) for name in names}
+
+
+def _front(
+    candidates: pd.DataFrame, specification: Specification, names: tuple[str, str]
+) -> np.ndarray:
+    """Positions of the candidates that none betters in both quantities, by the first of them."""
+    better = better_ends(specification, names).values()
+    signs = np.array([-1.0 if end == GoalKind.MINIMIZE else 1.0 for end in better])
     front = undominated(candidates[list(names)].to_numpy(dtype=float) * signs)
     return front[np.argsort(candidates[names[0]].to_numpy(dtype=float)[front])]
 

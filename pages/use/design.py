@@ -14,7 +14,7 @@ from core.figures import candidates as pictures
 from core.figures.model_names import model_name
 from core.figures.quantity import quantities
 from core.figures.slider import reached_values
-from core.inverse import DesignResult, Specification, design, guide
+from core.inverse import DesignResult, Specification, design, guide, pareto_front
 from core.inverse.link import specification_to_text
 from core.spice import load_process, process_names
 from core.training.run_store import RunStore
@@ -36,6 +36,7 @@ PARALLEL = """<style>
 </style>"""
 # Two values of a band and their units stand in one row.
 COMPACT = "<style>.st-key-design_specs input { padding-inline: 5px !important; }</style>"
+FRONT = "design_front_of"  # specification, model and quantities whose front was asked for
 OUTCOME = "design_outcome"  # the part of the page that a moved slider draws again
 
 
@@ -58,6 +59,25 @@ def solved(
         sampler=models.sampler(Path(run)) if from_network else None,
         supply_voltage=supply,
     )
+
+
+@st.cache_resource(max_entries=64, show_spinner="Searching along the front")
+def front_of(
+    run: str,
+    model: str,
+    version: tuple[int, int],
+    text: str,
+    supply: float | None,
+    objectives: tuple[tuple[str, str], ...],
+    _specification: Specification,
+) -> pd.DataFrame:
+    """Return the front of a specification in two quantities; its text stands for it in the cache.
+
+    Args:
+        objectives: quantity and whether to maximize or minimize it.
+    """
+    bench = models.bench(Path(run), model)
+    return pareto_front(bench, _specification, dict(objectives), supply_voltage=supply)
 
 
 def guidance(result: DesignResult, run: Path, model: str, supply: float | None) -> str:
@@ -185,8 +205,24 @@ def pictures_of_all(result: DesignResult, run: Path, model: str) -> None:
         "Up", names, 1, format_func=lambda name: shown[name].label, key="design_trade_y"
     )
     known = models.predictor(run, model).known_designs()
-    figure = pictures.trade_off(result.candidates, known, result.specification, (x, y))
+    front = traced_front(result, run, model, (x, y))
+    figure = pictures.trade_off(result.candidates, known, result.specification, (x, y), front)
     st.plotly_chart(figure, config=CHART, key="design_trade", alt="Trade-off")
+    if front is not None and len(front):
+        view = pictures.candidates_view(front, result.specification)
+        st.dataframe(
+            view,
+            hide_index=True,
+            height=250,
+            column_order=pictures.view_columns(view, circuit)["All"],
+            column_config={
+                head: st.column_config.NumberColumn(format="%.4g")
+                for head in view.select_dtypes("number").columns
+            },
+            alt="Designs of the front",
+        )
+    elif front is not None:
+        st.caption("No design that was found is likely to meet the specs: there is no front.")
     st.html(PARALLEL)
     st.plotly_chart(
         pictures.parallel_coordinates(
@@ -197,6 +233,35 @@ def pictures_of_all(result: DesignResult, run: Path, model: str) -> None:
         config=CHART,
         key="design_parallel",
         alt="Parallel coordinates of all candidates",
+    )
+
+
+def traced_front(
+    result: DesignResult, run: Path, model: str, names: tuple[str, str]
+) -> pd.DataFrame | None:
+    """Offer to search along the front of two quantities; return it once it was asked for."""
+    text = specification_to_text(result.specification)
+    asked = (text, model, *names)
+    pressed = st.button(
+        "Trace the front",
+        key="design_front",
+        icon=":material/timeline:",
+        disabled=names[0] == names[1],
+        help="Search for the designs that likely meet the specs and of which none is better in "
+        "both quantities; some seconds",
+    )
+    if pressed:
+        st.session_state[FRONT] = asked
+    if st.session_state.get(FRONT) != asked:
+        return None
+    return front_of(
+        str(run),
+        model,
+        stamp(run, "*.safetensors"),
+        text,
+        result.supply_voltage,
+        tuple(pictures.better_ends(result.specification, names).items()),
+        result.specification,
     )
 
 

@@ -267,6 +267,20 @@ def test_data_of_another_testbench_are_refused_in_words(workspace, open_page, mo
     assert len(rows.target) == 120
 
 
+def test_a_front_is_searched_for_on_request(workspace, open_page):
+    app = open_page(PAGE, design_tab="All candidates")
+    before = len(app.dataframe)
+    app.button(key="design_front").click().run()
+    assert not app.exception
+    assert len(app.dataframe) == before + 1
+    front = app.dataframe[-1].value
+    gain = front["DC gain [dB]"].to_numpy()
+    ugf = front[next(head for head in front.columns if head.startswith("UGF ["))].to_numpy()
+    assert len(front) > 1
+    order = ugf.argsort()
+    assert (gain[order][1:] <= gain[order][:-1]).all()
+
+
 @pytest.mark.parametrize("tab", ["What if", "Corners", "Monte Carlo", "All candidates", "Library"])
 def test_every_tab_opens(workspace, open_page, tab):
     assert not open_page(PAGE, design_tab=tab).exception
