@@ -7,9 +7,12 @@ fault), 2 wrong usage. Heavy imports stay inside the commands, so that ``--help`
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,6 +31,8 @@ ENGINES = ("auto", "ngspice", "neospice")
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run one command and exit with its code; no user's mistake ends in a traceback."""
+    with suppress(ValueError):  # Not the main thread: signals are somebody else's there.
+        signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = commands.main(args=arguments, prog_name="python -m core", standalone_mode=False)
     except click.exceptions.Exit as finished:
@@ -49,6 +54,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         place = "A file" if error.filename is None else f'"{error.filename}"'
         code = _report([f"{place}: {error.strerror}."], 1)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """Stop like by Ctrl-C, which leaves nothing half-written behind."""
+    raise KeyboardInterrupt
 
 
 def _report(faults: Sequence[str], code: int) -> int:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from core.cli import commands, main
+from tests.processes import until
 
 CONTRACT = {
     "simulate": "--circuit --process --designs --out --corner --temp --vdd --engine",
@@ -115,3 +118,17 @@ def test_a_size_outside_the_model_bins_is_refused_with_row_and_column(
     assert "w2" in said
     assert "900" in said
     assert not (tmp_path / "y.csv").exists()
+
+
+@pytest.mark.ngspice
+def test_a_terminated_generation_leaves_nothing_behind(root: Path, tmp_path: Path) -> None:
+    numbers = ["--n-source", "4000", "--n-target", "1000", "--jobs", "1"]
+    command = [sys.executable, "-m", "core", "generate", "--circuit", "5t_opamp", *numbers]
+    process = subprocess.Popen(
+        [*command, "--out", tmp_path / "data"], cwd=root, stderr=subprocess.PIPE, text=True
+    )
+    until(lambda: bool(list(tmp_path.iterdir())))
+    process.terminate()
+    assert "Stopped." in process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert list(tmp_path.iterdir()) == []
