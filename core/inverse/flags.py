@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
@@ -13,6 +14,7 @@ from core.inverse.specification import Specification
 
 Item = TypeVar("Item")
 
+_BANDLESS = set(GoalKind) - {GoalKind.RANGE}
 BAND_FLAGS = {"ugf": "--ugf-band", "phase_margin": "--pm-band"}
 
 
@@ -55,7 +57,11 @@ def specification_from_flags(
     goals = _metric_goals(circuit, y_target, goal, weights, texts, faults)
     goals += _kept(upper_bounds, lambda text: _upper_bound(circuit, text), faults)
     goals += _kept(minimized, lambda text: _minimized(circuit, text), faults)
-    ends = dict(_kept(limits, lambda text: _limit(circuit, text), faults))
+    bounds = _kept(limits, lambda text: _limit(circuit, text), faults)
+    ends = dict(bounds)
+    if len(ends) < len(bounds):
+        twice = [name for name, times in Counter(name for name, _ in bounds).items() if times > 1]
+        faults.append(f"--limit is given twice for {', '.join(twice)}: give it once.")
     tied = _kept(ties, lambda text: _tie(circuit, text), faults)
     if faults:
         raise InputError(faults)
@@ -107,6 +113,11 @@ def _metric_goals(
         if kind == GoalKind.RANGE and texts.get(name) is None:
             faults.append(
                 f"Goal range of {name} has no band: give it as {_band_flag(name, 'lo:hi')}."
+            )
+        elif kind in _BANDLESS and texts.get(name) is not None:
+            faults.append(
+                f"{_band_flag(name)} is given, but the goal of {name} is {kind}: make it range, or "
+                "leave the band out."
             )
         elif kind != GoalKind.RANGE or band is not None:
             try:

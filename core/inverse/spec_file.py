@@ -28,12 +28,22 @@ from typing import Any
 
 from core.circuits import Circuit
 from core.errors import InputError, suggest
-from core.inverse.goals import DERIVED, Goal, Tie, goal_from_value, label_and_unit
+from core.inverse.goals import DERIVED, Goal, GoalKind, Tie, goal_from_value, label_and_unit
 from core.inverse.specification import Specification
 from core.units import parse
 
 _SECTIONS = ("circuit", "goals", "limits", "ties")
 _GOAL_KEYS = ("goal", "value", "low", "high", "tolerance", "weight")
+_VALUES = ("value", "low", "high", "tolerance")
+_SAID_BY: dict[str, tuple[str, ...]] = {
+    GoalKind.MIN: ("value",),
+    GoalKind.MAX: ("value",),
+    GoalKind.TARGET: ("value", "tolerance"),
+    GoalKind.RANGE: ("low", "high"),
+    GoalKind.MAXIMIZE: (),
+    GoalKind.MINIMIZE: (),
+    GoalKind.IGNORE: (),
+}
 _TIE = re.compile(r"^\s*(?:(?P<ratio>[0-9.eE+-]+)\s*\*\s*)?(?P<other>[A-Za-z]\w*)\s*$")
 
 
@@ -47,7 +57,7 @@ def load_specification(path: str | Path, circuit: Circuit) -> Specification:
     if not path.is_file():
         raise InputError(f'Spec file "{path}" does not exist: give an existing .toml.')
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f'Spec file "{path}" is no TOML ({error}): correct that place.') from error
     return specification_from_table(table, circuit, str(path))
@@ -111,6 +121,12 @@ def _goal(circuit: Circuit, name: str, row: Any) -> Goal:
         raise InputError(f'goals.{name}: unknown quantity "{name}".{suggest(name, known)}')
     if "goal" not in row:
         raise InputError(f'goals.{name} has no goal: write goal = "min" or another kind.')
+    kind = str(row["goal"])
+    idle = [key for key in row if key in _VALUES and key not in _SAID_BY.get(kind, _VALUES)]
+    if idle:
+        raise InputError(
+            f'goals.{name}.{idle[0]} says nothing for the goal "{kind}": leave it out.'
+        )
     unit = label_and_unit(circuit, name)[1]
     in_decibels = name not in DERIVED and circuit.metric(name).decibels
     units = dict.fromkeys(("value", "low", "high"), (unit, in_decibels))
@@ -125,7 +141,7 @@ def _goal(circuit: Circuit, name: str, row: Any) -> Goal:
     return goal_from_value(
         circuit,
         name,
-        str(row["goal"]),
+        kind,
         numbers.get("value"),
         band=band,
         tolerance=numbers.get("tolerance"),

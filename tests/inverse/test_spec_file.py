@@ -56,6 +56,16 @@ def test_a_spec_file_is_read_with_units_limits_and_ties(tmp_path: Path) -> None:
         (", high = 2e6", "", "has no band"),
         ('value = "46 dB", ', "", "has no value"),
         ("tolerance = 3", "tolerance = -3", "above 0"),
+        (
+            'value = "120 uW"',
+            'value = "120 uW", high = 1',
+            "goals.power.high says nothing for the goal",
+        ),
+        (
+            'gate_area = { goal = "minimize"',
+            'gate_area = { goal = "minimize", value = 9',
+            "leave it out",
+        ),
         ("l1 = 0.5", "l1 = 0.6", "outside its grid"),
         ("[5e-6, 10e-6]", "[1, 2, 3]", "has 3 values"),
         ('"2 * w1"', '"w1 + 2"', 'expected "w1" or "2 * w1"'),
@@ -73,6 +83,12 @@ def test_a_wrong_spec_file_names_the_place(tmp_path: Path, old: str, new: str, w
     with pytest.raises(InputError) as caught:
         load_specification(path, load_circuit("5t_opamp"))
     assert words in str(caught.value)
+
+
+def test_a_spec_file_of_an_editor_that_marks_its_encoding_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "spec.toml"
+    path.write_text(TEXT, encoding="utf-8-sig")
+    assert load_specification(path, load_circuit("5t_opamp")).limits["l1"] == (0.5, 0.5)
 
 
 def test_a_missing_spec_file_is_named(tmp_path: Path) -> None:
