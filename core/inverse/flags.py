@@ -14,7 +14,6 @@ from core.inverse.specification import Specification
 
 Item = TypeVar("Item")
 
-_BANDLESS = set(GoalKind) - {GoalKind.RANGE}
 BAND_FLAGS = {"ugf": "--ugf-band", "phase_margin": "--pm-band"}
 
 
@@ -113,11 +112,6 @@ def _metric_goals(
         if kind == GoalKind.RANGE and texts.get(name) is None:
             faults.append(
                 f"Goal range of {name} has no band: give it as {_band_flag(name, 'lo:hi')}."
-            )
-        elif kind in _BANDLESS and texts.get(name) is not None:
-            faults.append(
-                f"{_band_flag(name)} is given, but the goal of {name} is {kind}: make it range, or "
-                "leave the band out."
             )
         elif kind != GoalKind.RANGE or band is not None:
             try:

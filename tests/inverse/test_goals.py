@@ -95,7 +95,6 @@ def test_limits_ties_and_bounds_are_read_from_flags(circuit: Circuit) -> None:
         ({"limits": ["ibias=1:2:3"]}, "expected ibias=value or ibias=lo:hi"),
         ({"limits": ["w1=wide"]}, '--limit w1: "wide" is no number'),
         ({"limits": ["l1=0.5", "l1=1"]}, "--limit is given twice for l1"),
-        ({"goal": "min,min,min,range,min"}, "--ugf-band is given, but the goal of ugf is min"),
         ({"limits": ["l9=1"]}, 'unknown name "l9"'),
         ({"ties": ["w2=w1+3"]}, 'expected "w1" or "2 * w1"'),
         ({"ties": ["w2=0*w1"]}, "ratio 0: give a number above 0"),
