@@ -73,11 +73,11 @@ def parse(text: str, unit: str = "", in_decibels: bool = False) -> float:
             f"{f', in {unit}' if unit else ''}."
         ) from None
     written = str(quantity.units)
-    factor = 1.0 if not unit else _SPELLINGS.get(unit, {}).get(written, 1.0)
+    factors = {"": 1.0, unit: 1.0} | _SPELLINGS.get(unit, {})
     if written == "dB" and in_decibels:
         value = 10.0 ** (float(quantity) / 20.0)
-    elif not unit or written in ("", unit, *_SPELLINGS.get(unit, {})):
-        value = factor * float(quantity)
+    elif not unit or written in factors:
+        value = factors.get(written, 1.0) * float(quantity)
     else:
         raise InputError(f'"{text}" is in {written}: expected {unit}.')
     if not math.isfinite(value):

@@ -89,14 +89,11 @@ def _metric_goals(
     names = circuit.metric_names
     kinds = _entries("--goal", goal, circuit) if goal else ["min"] * len(names)
     targets = _numbers("--y-target", y_target, circuit)
-    shares = (
-        [
-            read_number(f"--weights of {name}", entry)
-            for name, entry in zip(names, _entries("--weights", weights, circuit), strict=True)
-        ]
-        if weights
-        else [1.0] * len(names)
-    )
+    weighed = _entries("--weights", weights, circuit) if weights else ["1"] * len(names)
+    shares = [
+        read_number(f"--weights of {name}", entry)
+        for name, entry in zip(names, weighed, strict=True)
+    ]
     found: dict[str, tuple[float, float]] = {}
     goals = []
     for name, text in texts.items():

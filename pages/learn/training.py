@@ -302,8 +302,8 @@ def watch(names: tuple[str, ...], folders: dict[str, Path]) -> None:
     if not status.state.is_finished():
         others = [RunStore(folder) for folder in folders.values() if folder != store.folder]
         progress_bar(progress, status, usual_seconds(config, others))
-    if status.message and not status.state.is_finished():
-        st.caption(status.message)
+        if status.message:
+            st.caption(status.message)
     elif status.state in (RunState.FAILED, RunState.LOST):
         st.warning(status.message or meaning, icon=":material/error:")
     curves(stores, main)

@@ -69,15 +69,18 @@ def ask_spice(circuit_id: str, process: str, designs: list[dict[str, float]]) ->
 
 def spice_verdicts(result: DesignResult, process: str) -> list[str]:
     """Return PASS or FAIL of each candidate by SPICE; an empty text where it was not asked."""
-    verdicts = []
-    for _, candidate in result.candidates.iterrows():
+    supply, values, failures = load_process(process).supply, {}, {}
+    for number, (_, candidate) in enumerate(result.candidates.iterrows()):
         found = confirmed(result, candidate, process)
-        if found is None:
-            verdicts.append("")
-            continue
-        values = simulated_values(found, candidate, load_process(process).supply)
-        told = judge(result.specification, pd.DataFrame([values]), pd.Series([found.failure]))
-        verdicts.append(str(told["verdict"].iloc[0]))
+        if found is not None:
+            values[number] = simulated_values(found, candidate, supply)
+            failures[number] = found.failure
+    verdicts = [""] * len(result.candidates)
+    if values:
+        table = pd.DataFrame.from_dict(values, orient="index")
+        told = judge(result.specification, table, pd.Series(failures))
+        for number, verdict in told["verdict"].items():
+            verdicts[int(number)] = str(verdict)
     return verdicts
 
 
@@ -103,7 +106,7 @@ def as_saved(
     quantities = [*circuit.metric_names, "supply_current", "gate_area"]
     return SavedDesign(
         circuit.id,
-        {name: float(candidate[name]) for name in circuit.variable_names},
+        sizes_of(result, candidate),
         specification_to_text(result.specification),
         {name: float(candidate[name]) for name in quantities},
         {name: float(simulated[name]) for name in quantities} if simulated else {},
@@ -229,7 +232,7 @@ def downloads(
         on_click="ignore",
     )
     if process:
-        sizes = {name: float(candidate[name]) for name in circuit.variable_names}
+        sizes = sizes_of(result, candidate)
         netlist = pdk_netlist(circuit, load_process(process), sizes)
         st.download_button(
             "Netlist",
